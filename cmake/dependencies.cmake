@@ -1,0 +1,23 @@
+find_package(fmt REQUIRED)
+find_package(Eigen3 3.4 REQUIRED NO_MODULE)
+find_package(nlohmann_json 3.11 REQUIRED)
+find_package(ZLIB REQUIRED)
+
+if(LATHE_ENGINE)
+  # cmake/setup.sh unpacks a hash-checked oneDNN here where the system's is too old.
+  list(APPEND CMAKE_PREFIX_PATH ${PROJECT_SOURCE_DIR}/.deps/onednn)
+  find_package(OpenMP REQUIRED COMPONENTS CXX)
+  find_package(dnnl 3.1 CONFIG REQUIRED)
+  find_package(hwy REQUIRED)
+endif()
+
+if(LATHE_IO)
+  find_package(Protobuf REQUIRED)
+  find_library(LATHE_ONNX_PROTO_LIBRARY onnx_proto REQUIRED)
+  add_library(lathe_onnx INTERFACE)
+  target_link_libraries(lathe_onnx INTERFACE ${LATHE_ONNX_PROTO_LIBRARY} protobuf::libprotobuf)
+  target_compile_definitions(lathe_onnx INTERFACE ONNX_NAMESPACE=onnx ONNX_ML=1)
+  find_package(CLI11 REQUIRED)
+  add_library(lathe_cli11 INTERFACE)
+  target_link_libraries(lathe_cli11 INTERFACE CLI11::CLI11)
+endif()

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// Counter-based random numbers: the n-th draw of a stream is a function of (seed, stream, n) alone.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <utility>
+
+namespace lathe {
+
+/// Philox4x32-10 (Salmon et al., SC 2011). Value type; copying it forks the same sequence.
+/// No draw uses a `std::` distribution, so the bits do not depend on the standard library.
+class rng {
+public:
+    explicit rng(std::uint64_t seed, std::uint64_t stream = 0) noexcept
+        : seed_(seed), stream_(stream) {}
+
+    /// An independent generator for one purpose, e.g. child("crossover", generation).
+    [[nodiscard]] rng child(std::string_view purpose, std::uint64_t index = 0) const noexcept;
+
+    /// 32 uniform bits.
+    std::uint32_t bits() noexcept;
+    /// Uniform in [0, n), unbiased (Lemire 2019). Precondition: n > 0.
+    std::uint32_t below(std::uint32_t n) noexcept;
+    /// Uniform in [0, 1), 53 random bits.
+    double real() noexcept;
+    /// Standard normal (Box-Muller). Uses libm: for weights and data, not for search decisions.
+    double normal() noexcept;
+    /// True with the given probability.
+    bool flip(double probability) noexcept { return real() < probability; }
+
+    /// Fisher-Yates on any random-access container.
+    template <class Container>
+    void shuffle(Container& items) noexcept {
+        for (std::size_t i = items.size(); i > 1; --i) {
+            std::swap(items[i - 1], items[below(static_cast<std::uint32_t>(i))]);
+        }
+    }
+
+    /// Position in the stream; with the constructor's arguments it is the whole state.
+    [[nodiscard]] std::uint64_t position() const noexcept { return position_; }
+    void seek(std::uint64_t position) noexcept { position_ = position; }
+
+private:
+    std::uint64_t seed_;
+    std::uint64_t stream_;
+    std::uint64_t position_ = 0;
+};
+
+}  // namespace lathe
