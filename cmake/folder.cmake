@@ -2,7 +2,8 @@
 # Makes the static library lathe_NAME out of src/NAME/*.cpp and include/lathe/NAME/*.hpp.
 function(lathe_folder name)
   cmake_parse_arguments(arg "" "COMPONENT" "LINKS;PUBLIC;PRIVATE" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.cpp)
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.cpp
+       ${PROJECT_SOURCE_DIR}/src/${name}/kernels/*.cpp)
   if(sources)
     add_library(lathe_${name} STATIC ${sources})
     set(scope PUBLIC)
