@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// Training batch norm fused with an activation, on dense float32 tensors with channels last.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "lathe/network/ops.hpp"
+
+namespace lathe::kernels {
+
+struct batch_norm_shape {
+    std::int64_t rows;  ///< batch * height * width, at least 1
+    std::int64_t channels;
+};
+
+/// Floats of scratch that either direction needs, for any thread count.
+[[nodiscard]] std::int64_t batch_norm_scratch(const batch_norm_shape& shape);
+
+struct batch_norm_forward_args {
+    const float* src;    ///< [rows][channels]
+    const float* scale;  ///< [channels]
+    const float* shift;  ///< [channels]
+    float* dst;          ///< [rows][channels]; may be src (but backward needs src)
+    float* mean;         ///< [channels], out
+    float* variance;     ///< [channels], out: of the population (divided by rows)
+    float* inv_std;      ///< [channels], out: 1 / sqrt(variance + epsilon)
+    float* scratch;
+};
+
+/// dst = act(scale * (src - mean) * inv_std + shift). Reads src twice, writes dst once. Bits do not
+/// depend on the thread count. NaN or infinity in a channel makes that whole channel NaN.
+void batch_norm_forward(const batch_norm_shape& shape, std::optional<activation> act,
+                        float epsilon, const batch_norm_forward_args& args);
+
+struct batch_norm_backward_args {
+    const float* src;       ///< [rows][channels], the forward input
+    const float* diff_dst;  ///< [rows][channels], with respect to the activated output
+    const float* scale;     ///< [channels]
+    const float* shift;     ///< [channels]
+    const float* mean;      ///< [channels], from forward
+    const float* inv_std;   ///< [channels], from forward
+    float* diff_src;        ///< [rows][channels]; may be diff_dst or src
+    float* diff_scale;      ///< [channels], overwritten
+    float* diff_shift;      ///< [channels], overwritten
+    float* scratch;
+};
+
+/// Gradient of batch_norm_forward. The value before the activation is recomputed from src with the
+/// same operations as in forward, so the forward output is not needed.
+void batch_norm_backward(const batch_norm_shape& shape, std::optional<activation> act,
+                         const batch_norm_backward_args& args);
+
+}  // namespace lathe::kernels
