@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 find_package(fmt REQUIRED)
 find_package(Eigen3 3.4 REQUIRED NO_MODULE)
 find_package(nlohmann_json 3.11 REQUIRED)
@@ -12,11 +13,7 @@ if(LATHE_ENGINE)
 endif()
 
 if(LATHE_IO)
-  find_package(Protobuf REQUIRED)
-  find_library(LATHE_ONNX_PROTO_LIBRARY onnx_proto REQUIRED)
-  add_library(lathe_onnx INTERFACE)
-  target_link_libraries(lathe_onnx INTERFACE ${LATHE_ONNX_PROTO_LIBRARY} protobuf::libprotobuf)
-  target_compile_definitions(lathe_onnx INTERFACE ONNX_NAMESPACE=onnx ONNX_ML=1)
+  include(cmake/lathe-onnx.cmake)
   find_package(CLI11 REQUIRED)
   add_library(lathe_cli11 INTERFACE)
   target_link_libraries(lathe_cli11 INTERFACE CLI11::CLI11)

@@ -1,9 +1,19 @@
+# SPDX-License-Identifier: Apache-2.0
 # Language and warnings. Consumers of add_subdirectory keep their own flags.
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
-if(PROJECT_IS_TOP_LEVEL AND NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
-  set(CMAKE_BUILD_TYPE Release CACHE STRING "Build type" FORCE)
+if(PROJECT_IS_TOP_LEVEL)
+  if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+    set(CMAKE_BUILD_TYPE Release CACHE STRING "Build type" FORCE)
+  endif()
+  find_program(LATHE_CCACHE ccache)
+  if(LATHE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+    set(CMAKE_CXX_COMPILER_LAUNCHER ${LATHE_CCACHE})
+  endif()
+else()
+  # What lathe's targets link to must be visible in the consumer's own folder too.
+  set(CMAKE_FIND_PACKAGE_TARGETS_GLOBAL ON)
 endif()
 
 add_library(lathe_flags INTERFACE)

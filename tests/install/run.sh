@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# usage: run.sh CMAKE SOURCE_DIR BUILD_DIR WORK_DIR CASE COMPONENT...
+set -euo pipefail
+cmake=$1 source=$2 build=$3 work=$4 case=$5
+shift 5
+components=$(IFS=';'; echo "$*")
+here=$source/tests/install
+prefix=$work/moved
+
+# What core must not need: finding any of these fails.
+without=()
+for package in CLI11 OpenMP Protobuf dnnl hwy; do without+=("-DCMAKE_DISABLE_FIND_PACKAGE_$package=ON"); done
+# What an installed lathe needs of its own alone.
+for package in Eigen3 nlohmann_json; do own+=("-DCMAKE_DISABLE_FIND_PACKAGE_$package=ON"); done
+
+# consume PROJECT CMAKE_OPTIONS...: configure, build and run a project that uses lathe.
+consume() {
+  local project=$1
+  shift
+  rm -rf "${work:?}/$case"
+  "$cmake" -G Ninja -S "$here/$project" -B "$work/$case" -DCMAKE_BUILD_TYPE=Debug "$@"
+  "$cmake" --build "$work/$case"
+}
+
+case $case in
+  prefix)
+    rm -rf "$work/first" "$prefix"
+    "$cmake" --install "$build" --prefix "$work/first"
+    mv "$work/first" "$prefix"
+    if [ -x "$prefix/bin/lathe" ]; then  # it finds its libraries, whatever it makes of --version
+      ! ldd "$prefix/bin/lathe" | grep 'not found'
+    fi
+    ! grep -rlF -e "$source" -e "$build" --include='*.cmake' "$prefix"
+    ;;
+  core_package)
+    consume package "-DCMAKE_PREFIX_PATH=$prefix" -DCOMPONENTS=core "${without[@]}" "${own[@]}"
+    "$work/$case/program"
+    ;;
+  full_package)
+    consume package "-DCMAKE_PREFIX_PATH=$prefix" "-DCOMPONENTS=$components" "${own[@]}"
+    "$work/$case/program"
+    ;;
+  symbols)  # a library that embeds every object of lathe links, and shows none of its symbols
+    consume package "-DCMAKE_PREFIX_PATH=$prefix" "-DCOMPONENTS=$components" "-DEMBED=$prefix"
+    nm --dynamic --defined-only --demangle "$work/$case/libembedded.so" >"$work/$case/symbols.txt"
+    grep -q ' T embedded_entry$' "$work/$case/symbols.txt"
+    nm --demangle "$work/$case/libembedded.so" | grep -q 'lathe::error::error'
+    ! grep lathe "$work/$case/symbols.txt"
+    ;;
+  subdirectory)
+    consume subdirectory "-DLATHE=$source" "${without[@]}"
+    "$work/$case/program"
+    ;;
+esac
