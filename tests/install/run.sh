@@ -9,10 +9,13 @@ here=$source/tests/install
 prefix=$work/moved
 
 # What core must not need: finding any of these fails.
-without=()
+without=() own=()
 for package in CLI11 OpenMP Protobuf dnnl hwy; do without+=("-DCMAKE_DISABLE_FIND_PACKAGE_$package=ON"); done
 # What an installed lathe needs of its own alone.
 for package in Eigen3 nlohmann_json; do own+=("-DCMAKE_DISABLE_FIND_PACKAGE_$package=ON"); done
+
+# absent PATTERN FILE...: prints the lines with the pattern and fails if there are any.
+absent() { if grep -n "$@"; then exit 1; fi; }
 
 # consume PROJECT CMAKE_OPTIONS...: configure, build and run a project that uses lathe.
 consume() {
@@ -28,10 +31,11 @@ case $case in
     rm -rf "$work/first" "$prefix"
     "$cmake" --install "$build" --prefix "$work/first"
     mv "$work/first" "$prefix"
-    if [ -x "$prefix/bin/lathe" ]; then  # it finds its libraries, whatever it makes of --version
-      ! ldd "$prefix/bin/lathe" | grep 'not found'
+    if [ -x "$prefix/bin/lathe" ]; then  # it finds its libraries
+      ldd "$prefix/bin/lathe" >"$work/libraries.txt"
+      absent 'not found' "$work/libraries.txt"
     fi
-    ! grep -rlF -e "$source" -e "$build" --include='*.cmake' "$prefix"
+    absent -rF -e "$source" -e "$build" --include='*.cmake' "$prefix"
     ;;
   core_package)
     consume package "-DCMAKE_PREFIX_PATH=$prefix" -DCOMPONENTS=core "${without[@]}" "${own[@]}"
@@ -43,10 +47,11 @@ case $case in
     ;;
   symbols)  # a library that embeds every object of lathe links, and shows none of its symbols
     consume package "-DCMAKE_PREFIX_PATH=$prefix" "-DCOMPONENTS=$components" "-DEMBED=$prefix"
-    nm --dynamic --defined-only --demangle "$work/$case/libembedded.so" >"$work/$case/symbols.txt"
-    grep -q ' T embedded_entry$' "$work/$case/symbols.txt"
-    nm --demangle "$work/$case/libembedded.so" | grep -q 'lathe::error::error'
-    ! grep lathe "$work/$case/symbols.txt"
+    nm --demangle "$work/$case/libembedded.so" >"$work/$case/inside.txt"
+    nm --demangle --dynamic --defined-only "$work/$case/libembedded.so" >"$work/$case/outside.txt"
+    grep -q 'lathe::error::error' "$work/$case/inside.txt"
+    grep -q ' T embedded_entry$' "$work/$case/outside.txt"
+    absent lathe "$work/$case/outside.txt"
     ;;
   subdirectory)
     consume subdirectory "-DLATHE=$source" "${without[@]}"
