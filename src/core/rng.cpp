@@ -35,11 +35,16 @@ rng rng::child(std::string_view purpose, std::uint64_t index) const noexcept {
 
 std::uint32_t rng::bits() noexcept {
     const std::uint64_t n = position_++;
-    const block counter = {static_cast<std::uint32_t>(n >> 2), static_cast<std::uint32_t>(n >> 34),
-                           static_cast<std::uint32_t>(stream_),
-                           static_cast<std::uint32_t>(stream_ >> 32)};
-    return philox(counter, static_cast<std::uint32_t>(seed_),
-                  static_cast<std::uint32_t>(seed_ >> 32))[n & 3];
+    if (n >> 2 != cached_) {
+        cached_ = n >> 2;
+        const block counter = {static_cast<std::uint32_t>(cached_),
+                               static_cast<std::uint32_t>(cached_ >> 32),
+                               static_cast<std::uint32_t>(stream_),
+                               static_cast<std::uint32_t>(stream_ >> 32)};
+        block_ = philox(counter, static_cast<std::uint32_t>(seed_),
+                        static_cast<std::uint32_t>(seed_ >> 32));
+    }
+    return block_[n & 3];
 }
 
 std::uint32_t rng::below(std::uint32_t n) noexcept {

@@ -2,6 +2,7 @@
 // Counter-based random numbers: the n-th draw of a stream is a function of (seed, stream, n) alone.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -46,6 +47,8 @@ private:
     std::uint64_t seed_;
     std::uint64_t stream_;
     std::uint64_t position_ = 0;
+    std::uint64_t cached_ = ~std::uint64_t{0};  // which block of four draws is held
+    std::array<std::uint32_t, 4> block_{};
 };
 
 }  // namespace lathe
