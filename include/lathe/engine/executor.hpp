@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs a compiled network in one arena.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "lathe/core/deployment.hpp"
+#include "lathe/core/units.hpp"
+#include "lathe/network/network.hpp"
+#include "lathe/network/program.hpp"
+#include "lathe/network/statistics.hpp"
+#include "lathe/network/weights.hpp"
+
+namespace lathe {
+
+/// A network with folded statistics and packed weights, ready to be called over and over. All memory
+/// is taken by the constructor. One executor serves one stream at a time; stream() makes another
+/// one that shares the weights. Movable, not copyable.
+class executor {
+public:
+    /// Statistics must belong to `net`. `arena`, if not empty, is used instead of own memory: at least
+    /// arena_bytes of compile(net, target), aligned to 64 bytes, outliving the executor.
+    /// Throws not_calibrated for foreign statistics, numeric for non-finite weights (naming the
+    /// tensor), bad_input for a small or misaligned arena.
+    executor(const network& net, const weight_reader& weights,
+             const calibrated_statistics& statistics, const deployment& target,
+             std::span<std::byte> arena = {});
+    ~executor();
+    executor(executor&&) noexcept;
+    executor& operator=(executor&&) noexcept;
+
+    /// An executor with the same weights and an arena of its own.
+    [[nodiscard]] executor stream(std::span<std::byte> arena = {}) const;
+
+    /// Where the caller puts the batch before run(): (batch, height, width, channels) for images,
+    /// (batch, features) for vectors. The contents are undefined after run().
+    [[nodiscard]] std::span<float> input(std::size_t index = 0) noexcept;
+    /// Valid after run(): (batch, features) or (batch, height, width, channels).
+    [[nodiscard]] std::span<const float> output(std::size_t index = 0) const noexcept;
+
+    /// One call with deployment::threads threads. The caller's thread count is left as it was.
+    void run();
+
+    /// The compiled program; the same as compile(net, target).
+    [[nodiscard]] const program& plan() const noexcept;
+
+    /// Median time of each step over `repeats` runs of the whole program, in the order of steps.
+    [[nodiscard]] std::vector<nanoseconds> time_steps(int repeats);
+
+private:
+    struct state;
+    explicit executor(std::unique_ptr<state> s) noexcept;
+    std::unique_ptr<state> state_;
+};
+
+}  // namespace lathe

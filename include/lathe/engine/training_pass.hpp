@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// Forward and backward of any network on shared weights, batch by batch.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "lathe/network/network.hpp"
+#include "lathe/network/statistics.hpp"
+
+namespace lathe {
+
+/// A base tensor in memory: all of it, dense, row-major. backward() adds to `gradient`.
+struct parameter_memory {
+    float* value = nullptr;
+    float* gradient = nullptr;
+};
+/// Finds a base tensor; throws bad_input for one it does not have.
+using parameter_access = std::function<parameter_memory(const param_ref& ref)>;
+
+enum class pass_kind : std::uint8_t {
+    training,    ///< keeps what backward() needs
+    statistics   ///< forward only, for the batch statistics
+};
+
+/// What the passes so far have cost.
+struct pass_counters {
+    std::int64_t primitives_made = 0;
+    std::int64_t primitives_reused = 0;
+    double making_seconds = 0.0;       ///< spent on making primitives
+    double kernel_seconds = 0.0;       ///< spent inside kernels
+    std::int64_t arena_bytes = 0;      ///< largest arena so far
+};
+
+/// Buffers come from one arena that is planned per network and kept between passes; primitives come
+/// from a bounded cache. Bit-identical results for a fixed thread count, CPU and library.
+/// Not thread-safe: one object per training thread.
+class training_pass {
+public:
+    explicit training_pass(int threads);
+    ~training_pass();
+    training_pass(training_pass&&) noexcept;
+    training_pass& operator=(training_pass&&) noexcept;
+
+    /// `images`: (batch, height, width, channels). Norms use the batch's own statistics. Returns the
+    /// first output, (batch, features), valid until the next call.
+    /// Throws unsupported (naming the layer) for what cannot be trained.
+    std::span<const float> forward(const network& net, const parameter_access& parameters,
+                                   std::span<const float> images, int batch,
+                                   pass_kind kind = pass_kind::training);
+
+    /// Gradients of all parameters for the last forward(), given that of the first output. Adds to
+    /// the gradients behind the accessor. Precondition: forward() with pass_kind::training came last.
+    void backward(std::span<const float> output_gradient);
+
+    /// Batch statistics of the last forward(), one entry per node, empty for nodes without.
+    [[nodiscard]] const std::vector<norm_statistics>& batch_statistics() const noexcept;
+    [[nodiscard]] const pass_counters& counters() const noexcept;
+
+private:
+    struct state;
+    std::unique_ptr<state> state_;
+};
+
+}  // namespace lathe

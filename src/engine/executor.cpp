@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lathe/engine/executor.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <new>
+
+#include "engine/lowering.hpp"
+#include "lathe/core/error.hpp"
+
+namespace lathe {
+namespace {
+
+constexpr std::size_t alignment = 64;
+
+/// Owned bytes, aligned for the widest vectors.
+class aligned_bytes {
+public:
+    explicit aligned_bytes(std::size_t size)
+        : data_(size == 0 ? nullptr
+                          : static_cast<std::byte*>(
+                                ::operator new(size, std::align_val_t(alignment)))) {}
+    [[nodiscard]] std::byte* data() const noexcept { return data_.get(); }
+
+private:
+    struct release {
+        void operator()(std::byte* p) const noexcept {
+            ::operator delete(p, std::align_val_t(alignment));
+        }
+    };
+    std::unique_ptr<std::byte, release> data_;
+};
+
+void check_statistics(const network& net, const calibrated_statistics& statistics) {
+    if (statistics.network_identity() == net.identity_hash()) return;
+    throw error(errc::not_calibrated, "executor",
+                fmt::format("statistics of network {} for network {}",
+                            to_hex(statistics.network_identity()), to_hex(net.identity_hash())),
+                "recalibrate this very network");
+}
+
+/// What all streams share: the recipes and the packed weights.
+struct shared_part {
+    shared_part(const network& net, const weight_reader& weights,
+                const calibrated_statistics& statistics, const deployment& target)
+        : lowered(detail::lower_network(net, target)),
+          packed(static_cast<std::size_t>(lowered.plan.weight_bytes.value)) {
+        for (const auto in : net.inputs()) inputs.push_back(in);
+        for (const auto& out : net.outputs()) outputs.push_back(out.value);
+        for (const auto& n : net.nodes()) floats.push_back(element_count(n.type, target.batch));
+        for (std::size_t i = 0; i < lowered.recipes.size(); ++i) {
+            const auto& r = lowered.recipes[i];
+            if (r.pack) r.pack(weights, statistics, packed.data() + lowered.weight_offsets[i]);
+        }
+    }
+
+    detail::lowered_network lowered;
+    aligned_bytes packed;
+    std::vector<value_id> inputs;
+    std::vector<value_id> outputs;
+    std::vector<std::int64_t> floats;  ///< elements of every value
+};
+
+}  // namespace
+
+struct executor::state {
+    state(std::shared_ptr<const shared_part> s, std::span<std::byte> given)
+        : shared(std::move(s)), own(given.empty() ? needed() : 0), stream(detail::cpu_engine()) {
+        arena = given.empty() ? own.data() : given.data();
+        if (!given.empty() && (given.size() < needed() ||
+                               reinterpret_cast<std::uintptr_t>(arena) % alignment != 0)) {
+            throw error(errc::bad_input, "executor arena",
+                        fmt::format("{} bytes, aligned: {}", given.size(),
+                                    reinterpret_cast<std::uintptr_t>(arena) % alignment == 0),
+                        fmt::format("give at least {} bytes aligned to {}", needed(), alignment));
+        }
+        const auto& lowered = shared->lowered;
+        for (std::size_t i = 0; i < lowered.recipes.size(); ++i) {
+            const auto& recipe = lowered.recipes[i];
+            detail::step_memory m;
+            for (const auto in : recipe.inputs) m.inputs.push_back(value(in));
+            m.output = value(recipe.output);
+            if (lowered.scratch_of_step[i] >= 0) m.scratch = buffer(lowered.scratch_of_step[i]);
+            m.weights = shared->packed.data() + lowered.weight_offsets[i];
+            steps.push_back(recipe.bind(m));
+        }
+    }
+
+    [[nodiscard]] std::size_t needed() const {
+        return static_cast<std::size_t>(shared->lowered.plan.plan.arena_bytes);
+    }
+    [[nodiscard]] std::byte* buffer(std::int32_t id) const {
+        return arena + shared->lowered.plan.plan.offsets[static_cast<std::size_t>(id)];
+    }
+    [[nodiscard]] float* value(value_id v) const {
+        return reinterpret_cast<float*>(
+            buffer(shared->lowered.buffer_of_value[static_cast<std::size_t>(v)]));
+    }
+    [[nodiscard]] std::span<float> span_of(value_id v) const {
+        return {value(v), static_cast<std::size_t>(shared->floats[static_cast<std::size_t>(v)])};
+    }
+
+    std::shared_ptr<const shared_part> shared;
+    aligned_bytes own;
+    std::byte* arena = nullptr;
+    dnnl::stream stream;
+    std::vector<detail::bound_step> steps;
+};
+
+executor::executor(const network& net, const weight_reader& weights,
+                   const calibrated_statistics& statistics, const deployment& target,
+                   std::span<std::byte> arena) {
+    check_statistics(net, statistics);
+    state_ = std::make_unique<state>(
+        std::make_shared<const shared_part>(net, weights, statistics, target), arena);
+}
+
+executor::executor(std::unique_ptr<state> s) noexcept : state_(std::move(s)) {}
+executor::~executor() = default;
+executor::executor(executor&&) noexcept = default;
+executor& executor::operator=(executor&&) noexcept = default;
+
+executor executor::stream(std::span<std::byte> arena) const {
+    return executor(std::make_unique<state>(state_->shared, arena));
+}
+
+std::span<float> executor::input(std::size_t index) noexcept {
+    return state_->span_of(state_->shared->inputs.at(index));
+}
+
+std::span<const float> executor::output(std::size_t index) const noexcept {
+    return state_->span_of(state_->shared->outputs.at(index));
+}
+
+const program& executor::plan() const noexcept { return state_->shared->lowered.plan; }
+
+void executor::run() {
+    const detail::thread_scope threads(plan().target.threads);
+    for (const auto& step : state_->steps) step(state_->stream);
+}
+
+std::vector<nanoseconds> executor::time_steps(int repeats) {
+    using clock = std::chrono::steady_clock;
+    const detail::thread_scope threads(plan().target.threads);
+    const std::size_t steps = state_->steps.size();
+    std::vector<std::vector<double>> samples(steps);
+    for (int r = 0; r < repeats; ++r) {
+        for (std::size_t i = 0; i < steps; ++i) {
+            const auto start = clock::now();
+            state_->steps[i](state_->stream);
+            samples[i].push_back(std::chrono::duration<double, std::nano>(clock::now() - start).count());
+        }
+    }
+    std::vector<nanoseconds> medians;
+    for (auto& s : samples) {
+        const auto middle = s.begin() + static_cast<std::ptrdiff_t>(s.size() / 2);
+        std::nth_element(s.begin(), middle, s.end());
+        medians.emplace_back(s.empty() ? 0.0 : *middle);
+    }
+    return medians;
+}
+
+}  // namespace lathe

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+// Program assembly: buffers, lifetimes, in-place steps, the plan.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "engine/lowering.hpp"
+#include "lathe/engine/compile.hpp"
+
+namespace lathe::detail {
+namespace {
+
+constexpr std::int64_t alignment = 64;
+
+std::int64_t aligned(std::int64_t bytes) { return (bytes + alignment - 1) / alignment * alignment; }
+
+bool is_output(const network& net, value_id value) {
+    return std::any_of(net.outputs().begin(), net.outputs().end(),
+                       [&](const network_output& o) { return o.value == value; });
+}
+
+/// For every value the last group that reads it; outputs are read "after the end".
+std::vector<std::int32_t> last_readers(const network& net, const std::vector<layer_group>& groups) {
+    std::vector<std::int32_t> last(net.nodes().size(), -1);
+    for (std::size_t g = 0; g < groups.size(); ++g) {
+        for (const auto member : groups[g].nodes) {
+            for (const auto in : net.at(member).inputs) {
+                last[static_cast<std::size_t>(in)] = static_cast<std::int32_t>(g);
+            }
+        }
+    }
+    for (const auto& out : net.outputs()) {
+        last[static_cast<std::size_t>(out.value)] = static_cast<std::int32_t>(groups.size());
+    }
+    return last;
+}
+
+std::optional<value_id> residual_of(const layer_group& group) {
+    for (const auto& post : group.post) {
+        if (const auto* r = std::get_if<residual>(&post)) return r->value;
+    }
+    return {};
+}
+
+class assembler {
+public:
+    assembler(const network& net, const deployment& target) : net_(net), target_(target) {
+        result_.plan.structure = net.structure_hash();
+        result_.plan.target = target;
+        result_.plan.exact = true;
+        result_.buffer_of_value.assign(net.nodes().size(), -1);
+    }
+
+    lowered_network run() && {
+        const auto groups = fuse(net_);
+        last_reader_ = last_readers(net_, groups);
+        const auto end = static_cast<std::int32_t>(groups.size()) - 1;
+        for (const auto in : net_.inputs()) new_buffer(in, buffer_kind::input, 0);
+        for (std::size_t g = 0; g < groups.size(); ++g) {
+            add_step(groups[g], static_cast<std::int32_t>(g));
+        }
+        for (const auto& out : net_.outputs()) buffer_of(out.value).last_step = end;
+        std::vector<planned_buffer> planned;
+        for (const auto& b : result_.plan.buffers) {
+            planned.push_back({b.bytes, b.first_step, b.last_step});
+        }
+        result_.plan.plan = plan_memory(planned, alignment);
+        result_.plan.weight_bytes = byte_count(weight_offset_);
+        return std::move(result_);
+    }
+
+private:
+    buffer& buffer_of(value_id value) {
+        return result_.plan.buffers[static_cast<std::size_t>(
+            result_.buffer_of_value[static_cast<std::size_t>(value)])];
+    }
+
+    void new_buffer(value_id value, buffer_kind kind, std::int32_t step) {
+        result_.buffer_of_value[static_cast<std::size_t>(value)] =
+            static_cast<std::int32_t>(result_.plan.buffers.size());
+        result_.plan.buffers.push_back({net_.at(value).name, kind,
+                                        byte_size(net_.at(value).type, target_.batch), step, step});
+    }
+
+    [[nodiscard]] bool dies_at(value_id value, std::int32_t step) const {
+        return last_reader_[static_cast<std::size_t>(value)] == step && !is_output(net_, value);
+    }
+
+    void add_step(const layer_group& group, std::int32_t step) {
+        const auto added = residual_of(group);
+        const lowering_context context{net_, group, target_.batch, target_.threads,
+                                       added && dies_at(*added, step)};
+        step_recipe recipe = std::visit([&](const auto& o) { return lower(o, context); },
+                                        context.anchor().operation);
+        program_step info;
+        info.name = net_.at(group.result()).name;
+        info.nodes = group.nodes;
+        info.operation = recipe.operation;
+        info.implementation = recipe.implementation;
+        for (const auto in : recipe.inputs) {
+            info.reads.push_back(result_.buffer_of_value[static_cast<std::size_t>(in)]);
+            buffer_of(in).last_step = step;
+        }
+        place_output(recipe, step);
+        info.writes.push_back(result_.buffer_of_value[static_cast<std::size_t>(recipe.output)]);
+        add_scratch(recipe, info, step);
+        for (const auto member : group.nodes) {
+            info.macs += mac_count(node_macs(net_, net_.at(member)).value * target_.batch);
+        }
+        info.traffic = traffic(recipe);
+        result_.weight_offsets.push_back(weight_offset_);
+        weight_offset_ += aligned(recipe.weight_bytes);
+        result_.plan.steps.push_back(std::move(info));
+        result_.recipes.push_back(std::move(recipe));
+    }
+
+    void place_output(const step_recipe& recipe, std::int32_t step) {
+        if (recipe.in_place >= 0) {
+            const value_id source = recipe.inputs[static_cast<std::size_t>(recipe.in_place)];
+            if (recipe.must_be_in_place || dies_at(source, step)) {
+                result_.buffer_of_value[static_cast<std::size_t>(recipe.output)] =
+                    result_.buffer_of_value[static_cast<std::size_t>(source)];
+                buffer& b = buffer_of(recipe.output);
+                b.last_step = step;
+                if (b.kind == buffer_kind::activation && is_output(net_, recipe.output)) {
+                    b.kind = buffer_kind::output;
+                }
+                return;
+            }
+        }
+        new_buffer(recipe.output,
+                   is_output(net_, recipe.output) ? buffer_kind::output : buffer_kind::activation,
+                   step);
+    }
+
+    void add_scratch(const step_recipe& recipe, program_step& info, std::int32_t step) {
+        if (recipe.scratch_bytes == 0) {
+            result_.scratch_of_step.push_back(-1);
+            return;
+        }
+        const auto id = static_cast<std::int32_t>(result_.plan.buffers.size());
+        result_.plan.buffers.push_back({info.name + " scratch", buffer_kind::scratchpad,
+                                        recipe.scratch_bytes, step, step});
+        result_.scratch_of_step.push_back(id);
+        info.reads.push_back(id);
+        info.writes.push_back(id);
+    }
+
+    [[nodiscard]] byte_count traffic(const step_recipe& recipe) const {
+        std::int64_t bytes = byte_size(net_.at(recipe.output).type, target_.batch);
+        for (const auto in : recipe.inputs) bytes += byte_size(net_.at(in).type, target_.batch);
+        return byte_count(bytes + recipe.weight_bytes);
+    }
+
+    const network& net_;
+    deployment target_;
+    lowered_network result_;
+    std::vector<std::int32_t> last_reader_;
+    std::int64_t weight_offset_ = 0;
+};
+
+}  // namespace
+
+lowered_network lower_network(const network& net, const deployment& target) {
+    validate(target);
+    const thread_scope threads(target.threads);
+    return assembler(net, target).run();
+}
+
+}  // namespace lathe::detail
+
+namespace lathe {
+
+program compile(const network& net, const deployment& target) {
+    return detail::lower_network(net, target).plan;
+}
+
+std::string engine_library() {
+    const auto* v = dnnl::version();
+    return fmt::format("oneDNN {}.{}.{}", v->major, v->minor, v->patch);
+}
+
+}  // namespace lathe

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+// Everything at inference that has no large weights.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "engine/kernels/affine.hpp"
+#include "engine/kernels/channel.hpp"
+#include "engine/kernels/elementwise.hpp"
+#include "engine/kernels/gate.hpp"
+#include "engine/kernels/loss.hpp"
+#include "engine/lowering.hpp"
+#include "lathe/core/error.hpp"
+
+namespace lathe::detail {
+namespace {
+
+step_recipe plain_step(const lowering_context& c, std::string implementation) {
+    step_recipe r;
+    r.inputs = c.anchor().inputs;
+    r.output = c.group.result();
+    r.operation = fmt::format("{} b{}", name_of(c.anchor().operation), c.batch);
+    for (const auto in : r.inputs) r.operation += ' ' + to_string(c.type(in));
+    r.implementation = std::move(implementation);
+    return r;
+}
+
+kernels::channel_shape channels_of(const tensor_type& type, std::int64_t batch) {
+    return {batch, type.dims[2].size() * type.dims[3].size(), type.dims[1].size()};
+}
+
+/// A single oneDNN primitive from one input to one output, without weights.
+template <class Descriptor, class Primitive>
+step_recipe unary_primitive(const lowering_context& c, const Descriptor& pd, Primitive primitive) {
+    step_recipe r = plain_step(c, pd.impl_info_str());
+    const auto scratchpad = pd.scratchpad_desc();
+    r.scratch_bytes = static_cast<std::int64_t>(scratchpad.get_size());
+    r.bind = [primitive, src = pd.src_desc(), dst = pd.dst_desc(),
+              scratchpad](const step_memory& m) {
+        primitive_call call(primitive);
+        call.bind(DNNL_ARG_SRC, src, m.inputs[0]);
+        call.bind(DNNL_ARG_DST, dst, m.output);
+        if (scratchpad.get_size() > 0) call.bind(DNNL_ARG_SCRATCHPAD, scratchpad, m.scratch);
+        return [call = std::move(call)](const dnnl::stream& s) { call.run(s); };
+    };
+    return r;
+}
+
+}  // namespace
+
+step_recipe lower(const input_op&, const lowering_context& c) {
+    throw error(errc::internal, fmt::format("layer '{}'", c.anchor().name), "inputs are not executed");
+}
+
+/// A batch norm that no convolution could take: scale and shift per channel, then activations.
+step_recipe lower(const batch_norm_op& o, const lowering_context& c) {
+    step_recipe r = plain_step(c, "lathe:channel_affine");
+    r.in_place = 0;
+    std::vector<activation> acts;
+    for (const auto& post : c.group.post) {
+        acts.push_back(std::get<activation>(post));
+        r.operation += fmt::format(" {}", to_string(acts.back()));
+    }
+    const auto shape = channels_of(c.anchor().type, c.batch);
+    r.weight_bytes = 2 * shape.channels * static_cast<std::int64_t>(sizeof(float));
+    r.pack = [o, shape, id = c.group.anchor()](const weight_reader& reader,
+                                               const calibrated_statistics& statistics,
+                                               std::byte* to) {
+        const auto n = static_cast<std::size_t>(shape.channels);
+        std::vector<float> factor(n), offset(n);
+        reader(o.scale, factor);
+        reader(o.shift, offset);
+        const auto& s = statistics.of(id);
+        for (std::size_t i = 0; i < n; ++i) {
+            factor[i] /= std::sqrt(s.variance[i] + o.epsilon);
+            offset[i] -= s.mean[i] * factor[i];
+        }
+        std::memcpy(to, factor.data(), n * sizeof(float));
+        std::memcpy(to + n * sizeof(float), offset.data(), n * sizeof(float));
+    };
+    r.bind = [shape, acts](const step_memory& m) {
+        const auto* factor = reinterpret_cast<const float*>(m.weights);
+        return [=, src = m.inputs[0], dst = m.output](const dnnl::stream&) {
+            kernels::channel_affine(shape.batch * shape.pixels, shape.channels, src, factor,
+                                    factor + shape.channels, dst);
+            for (const auto act : acts) {
+                kernels::activation_forward(act, shape.batch * shape.pixels * shape.channels, dst,
+                                            dst);
+            }
+        };
+    };
+    return r;
+}
+
+step_recipe lower(const activation_op& o, const lowering_context& c) {
+    step_recipe r = plain_step(c, "lathe:activation");
+    r.operation += fmt::format(" {}", to_string(o.kind));
+    r.in_place = 0;
+    r.bind = [kind = o.kind, count = element_count(c.anchor().type, c.batch)](const step_memory& m) {
+        return [=, src = m.inputs[0], dst = m.output](const dnnl::stream&) {
+            kernels::activation_forward(kind, count, src, dst);
+        };
+    };
+    return r;
+}
+
+step_recipe lower(const add_op&, const lowering_context& c) {
+    step_recipe r = plain_step(c, "lathe:add");
+    r.in_place = 0;
+    r.bind = [count = element_count(c.anchor().type, c.batch)](const step_memory& m) {
+        return [=, a = m.inputs[0], b = m.inputs[1], dst = m.output](const dnnl::stream&) {
+            if (dst != a) std::memcpy(dst, a, static_cast<std::size_t>(count) * sizeof(float));
+            kernels::add_inplace(count, b, dst);
+        };
+    };
+    return r;
+}
+
+step_recipe lower(const channel_gate_op& o, const lowering_context& c) {
+    step_recipe r = plain_step(c, "lathe:channel_gate");
+    r.in_place = 0;
+    const auto shape = channels_of(c.anchor().type, c.batch);
+    const kernels::gate_shape gate{shape.batch, shape.channels, shape_of(o.reduce_weight)[0]};
+    r.operation += fmt::format(" h{}", gate.hidden);
+    r.scratch_bytes = gate.forward_floats() * static_cast<std::int64_t>(sizeof(float));
+    r.weight_bytes = gate.weight_floats() * static_cast<std::int64_t>(sizeof(float));
+    r.pack = [o](const weight_reader& reader, const calibrated_statistics&, std::byte* to) {
+        auto* next = reinterpret_cast<float*>(to);
+        for (const auto& p : parameters_of(o)) {
+            const auto count = static_cast<std::size_t>(element_count(*p.ref));
+            reader(*p.ref, std::span(next, count));
+            next += count;
+        }
+    };
+    r.bind = [shape, gate](const step_memory& m) {
+        const auto weights = gate.weights(reinterpret_cast<const float*>(m.weights));
+        const auto state = gate.state(reinterpret_cast<float*>(m.scratch));
+        return [=, src = m.inputs[0], dst = m.output](const dnnl::stream&) {
+            kernels::channel_mean(shape, src, state.mean);
+            kernels::gate_forward(gate, weights, state);
+            kernels::channel_scale(shape, src, state.gate, dst);
+        };
+    };
+    return r;
+}
+
+step_recipe lower(const pool_op& o, const lowering_context& c) {
+    const dnnl::pooling_forward::primitive_desc pd(
+        cpu_engine(), dnnl::prop_kind::forward_inference,
+        o.kind == pooling::max ? dnnl::algorithm::pooling_max
+                               : dnnl::algorithm::pooling_avg_exclude_padding,
+        activation_desc(c.type(c.anchor().inputs[0]), c.batch),
+        activation_desc(c.anchor().type, c.batch), {o.stride[0], o.stride[1]},
+        {o.kernel[0], o.kernel[1]}, {0, 0}, {o.padding[0], o.padding[1]},
+        {o.padding[0], o.padding[1]}, user_scratchpad());
+    step_recipe r = unary_primitive(c, pd, dnnl::pooling_forward(pd));
+    r.operation += fmt::format(" {} k{}x{} s{}x{} p{}x{}", o.kind == pooling::max ? "max" : "avg",
+                               o.kernel[0], o.kernel[1], o.stride[0], o.stride[1], o.padding[0],
+                               o.padding[1]);
+    return r;
+}
+
+step_recipe lower(const global_pool_op&, const lowering_context& c) {
+    step_recipe r = plain_step(c, "lathe:channel_mean");
+    r.bind = [shape = channels_of(c.type(c.anchor().inputs[0]), c.batch)](const step_memory& m) {
+        return [=, src = m.inputs[0], dst = m.output](const dnnl::stream&) {
+            kernels::channel_mean(shape, src, dst);
+        };
+    };
+    return r;
+}
+
+step_recipe lower(const concat_op&, const lowering_context& c) {
+    step_recipe r = plain_step(c, "lathe:concat");
+    std::vector<std::size_t> channels;
+    for (const auto in : r.inputs) {
+        channels.push_back(static_cast<std::size_t>(c.type(in).dims[1].size()));
+    }
+    const auto shape = channels_of(c.anchor().type, c.batch);
+    r.bind = [channels, rows = shape.batch * shape.pixels](const step_memory& m) {
+        return [=, inputs = m.inputs, dst = m.output](const dnnl::stream&) {
+            float* to = dst;
+            for (std::int64_t row = 0; row < rows; ++row) {
+                for (std::size_t i = 0; i < inputs.size(); ++i) {
+                    const float* from = inputs[i] + static_cast<std::size_t>(row) * channels[i];
+                    to = std::copy_n(from, channels[i], to);
+                }
+            }
+        };
+    };
+    return r;
+}
+
+step_recipe lower(const softmax_op&, const lowering_context& c) {
+    step_recipe r = plain_step(c, "lathe:softmax");
+    r.in_place = 0;
+    r.bind = [shape = kernels::classification_shape{c.batch, c.anchor().type.dims[1].size()}](
+                 const step_memory& m) {
+        return [=, src = m.inputs[0], dst = m.output](const dnnl::stream&) {
+            kernels::softmax(shape, src, dst);
+        };
+    };
+    return r;
+}
+
+}  // namespace lathe::detail

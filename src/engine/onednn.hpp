@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// The little of oneDNN that the engine uses, in one place.
+#pragma once
+
+#include <cstdint>
+#include <oneapi/dnnl/dnnl.hpp>
+#include <string>
+#include <vector>
+
+#include "lathe/network/ops.hpp"
+#include "lathe/network/tensor_type.hpp"
+
+namespace lathe::detail {
+
+using dnnl_tag = dnnl::memory::format_tag;
+using dnnl_type = dnnl::memory::data_type;
+
+/// The CPU engine. One per process: oneDNN's engines hold no state of ours.
+const dnnl::engine& cpu_engine();
+
+/// The ambient OpenMP thread count of this thread for as long as the object lives. oneDNN reads it
+/// when a primitive is made and when it runs; both must see the same number.
+class thread_scope {
+public:
+    explicit thread_scope(int threads);
+    ~thread_scope();
+    thread_scope(const thread_scope&) = delete;
+    thread_scope& operator=(const thread_scope&) = delete;
+
+private:
+    int before_;
+};
+
+/// Channels-last descriptor of an image or row-major descriptor of a vector.
+dnnl::memory::desc activation_desc(const tensor_type& type, std::int64_t batch);
+/// Weights in whatever layout the kernel likes; (g, o, i, h, w) when groups > 1.
+dnnl::memory::desc any_weights(const std::vector<std::int64_t>& oihw, std::int64_t groups);
+/// The same weights as plain rows.
+dnnl::memory::desc plain_weights(const std::vector<std::int64_t>& oihw, std::int64_t groups);
+dnnl::memory::desc vector_desc(std::int64_t size);
+
+void append_activation(dnnl::post_ops& ops, activation kind);
+struct eltwise_form {
+    dnnl::algorithm algorithm;
+    float alpha;
+    float beta;
+};
+eltwise_form eltwise_of(activation kind);
+
+/// Attributes with a scratchpad that the caller provides.
+dnnl::primitive_attr user_scratchpad();
+
+/// A primitive with its arguments, called without building anything.
+class primitive_call {
+public:
+    explicit primitive_call(dnnl::primitive primitive) : primitive_(std::move(primitive)) {}
+    void bind(int argument, dnnl::memory memory);
+    void bind(int argument, const dnnl::memory::desc& desc, void* data);
+    void run(const dnnl::stream& stream) const;
+
+private:
+    dnnl::primitive primitive_;
+    std::vector<dnnl::memory> memories_;
+    std::vector<dnnl_exec_arg_t> arguments_;
+};
+
+/// Copies plain weights into the layout of `wanted`.
+void reorder_weights(const dnnl::memory::desc& plain, const float* from,
+                     const dnnl::memory::desc& wanted, void* to);
+
+}  // namespace lathe::detail
