@@ -95,8 +95,8 @@ private:
 };
 
 template <class T>
-T parse_cell(const csv_table& table, std::size_t row, std::string_view column, std::string_view cell,
-             const char* remedy) {
+T parse_cell(const csv_table& table, std::size_t row, std::string_view column,
+             std::string_view cell, const char* remedy) {
     T value{};
     const char* const end = cell.data() + cell.size();
     const auto [stop, status] = std::from_chars(cell.data(), end, value);
@@ -134,7 +134,8 @@ csv_writer& csv_writer::text(std::string_view value) {
 
 csv_writer& csv_writer::number(double value) {
     if (!std::isfinite(value)) {
-        throw error(errc::numeric, "CSV column '" + columns_[std::min(cells_, columns_.size() - 1)] + "'",
+        throw error(errc::numeric,
+                    "CSV column '" + columns_[std::min(cells_, columns_.size() - 1)] + "'",
                     fmt::format("{} is not a finite number", value), "leave the cell empty");
     }
     next_cell();

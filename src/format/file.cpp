@@ -34,8 +34,7 @@ std::string remedy_for(int code) {
 
 error io_error(const std::filesystem::path& path, std::string_view action, int code) {
     return {errc::io, path.string(),
-            fmt::format("{}: {}", action, std::generic_category().message(code)),
-            remedy_for(code)};
+            fmt::format("{}: {}", action, std::generic_category().message(code)), remedy_for(code)};
 }
 
 void write_all(int fd, std::span<const std::byte> bytes, const std::filesystem::path& path) {
@@ -107,7 +106,7 @@ bool descriptor::close() noexcept { return ::close(std::exchange(fd_, -1)) == 0;
 input_file::input_file(std::filesystem::path path)
     : path_(std::move(path)), file_(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
     if (!file_.valid()) throw io_error(path_, "cannot be opened", errno);
-    struct stat info {};
+    struct stat info{};
     if (::fstat(file_.get(), &info) != 0) throw io_error(path_, "cannot be read", errno);
     if (S_ISDIR(info.st_mode)) {
         throw error(errc::io, path_.string(), "is a folder", "give the path of a file");
@@ -138,8 +137,7 @@ void input_file::read(std::span<std::byte> out) {
 std::string read_file(const std::filesystem::path& path, std::uint64_t max_bytes) {
     input_file file(path);
     if (file.size() > max_bytes) {
-        throw error(errc::bad_input, path.string(),
-                    fmt::format("has {} bytes", file.size()),
+        throw error(errc::bad_input, path.string(), fmt::format("has {} bytes", file.size()),
                     fmt::format("at most {} are accepted here", max_bytes));
     }
     std::string content(file.size(), '\0');

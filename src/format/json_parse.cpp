@@ -48,7 +48,7 @@ public:
     bool parse_error(std::size_t position, const std::string&,
                      const nlohmann::detail::exception& e) override {
         std::string problem = e.what();
-        // "[json.exception.parse_error.101] parse error at line 1, column 2: syntax error while ..."
+        // "[json.exception.parse_error.101] parse error at line 1, column 2: syntax error ..."
         for (const std::string_view prefix : {"] ", "column "}) {
             const auto at = problem.find(prefix);
             if (at != std::string::npos) problem.erase(0, at + prefix.size());

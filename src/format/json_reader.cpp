@@ -15,7 +15,8 @@ namespace {
 std::string describe(const json_value& value) {
     constexpr std::size_t longest = 60;
     if (const auto* const text = value.get_if<std::string>()) {
-        return text->size() <= longest ? fmt::format("'{}' is text", *text) : "a long text is there";
+        return text->size() <= longest ? fmt::format("'{}' is text", *text)
+                                       : "a long text is there";
     }
     if (value.get_if<double>() != nullptr) return to_json(value) + " is a real number";
     if (value.get_if<std::int64_t>() != nullptr) return to_json(value) + " is a whole number";
@@ -38,12 +39,12 @@ T whole(const json_reader& reader) {
     const auto* const v = reader.value().get_if<std::int64_t>();
     if (v == nullptr) throw reader.fail(describe(reader.value()), "give a whole number");
     if (!std::in_range<T>(*v)) {
-        throw reader.fail(fmt::format("{} is out of range", *v),
-                          fmt::format("give a whole number of at least {}{}",
-                                      std::numeric_limits<T>::min(),
-                                      sizeof(T) < 8 ? fmt::format(" and at most {}",
-                                                                  std::numeric_limits<T>::max())
-                                                    : std::string()));
+        throw reader.fail(
+            fmt::format("{} is out of range", *v),
+            fmt::format("give a whole number of at least {}{}", std::numeric_limits<T>::min(),
+                        sizeof(T) < 8
+                            ? fmt::format(" and at most {}", std::numeric_limits<T>::max())
+                            : std::string()));
     }
     return static_cast<T>(*v);
 }

@@ -6,6 +6,13 @@
 
 namespace lathe {
 
+json_object::json_object() noexcept = default;
+json_object::json_object(const json_object&) = default;
+json_object::json_object(json_object&&) noexcept = default;
+json_object& json_object::operator=(const json_object&) = default;
+json_object& json_object::operator=(json_object&&) noexcept = default;
+json_object::~json_object() = default;
+
 json_object::json_object(std::initializer_list<json_member> members) : members_(members) {}
 
 const json_value* json_object::find(std::string_view key) const noexcept {

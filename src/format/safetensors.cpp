@@ -44,8 +44,9 @@ void require_finite(const std::string& file, const named_tensor& t) {
 
 void require_name(const std::string& file, std::string_view name) {
     if (!name.empty() && name.size() <= max_name && name != metadata_key) return;
-    throw error(errc::bad_input, file, fmt::format("a tensor has a name of {} bytes", name.size()),
-                fmt::format("give each a name of 1 to {} bytes other than {}", max_name, metadata_key));
+    throw error(
+        errc::bad_input, file, fmt::format("a tensor has a name of {} bytes", name.size()),
+        fmt::format("give each a name of 1 to {} bytes other than {}", max_name, metadata_key));
 }
 
 std::string header_of(const std::string& file, std::span<const named_tensor> tensors,
@@ -104,19 +105,22 @@ claim read_claim(const std::string& name, json_reader entry) {
     const auto count = element_count(c.shape);
     const std::uint64_t bytes = c.end - c.begin;
     if (!count || bytes % sizeof(float) != 0 || *count != bytes / sizeof(float)) {
-        throw entry.fail(fmt::format("shape [{}] does not fit {} bytes", fmt::join(c.shape, ", "), bytes));
+        throw entry.fail(
+            fmt::format("shape [{}] does not fit {} bytes", fmt::join(c.shape, ", "), bytes));
     }
     return c;
 }
 
 /// Throws unless the sorted ranges cover [0, body) without hole or overlap.
-void require_contiguous(const std::string& file, std::span<const claim> claims, std::uint64_t body) {
+void require_contiguous(const std::string& file, std::span<const claim> claims,
+                        std::uint64_t body) {
     std::uint64_t expected = 0;
     for (const auto& c : claims) {
         if (c.begin != expected) {
-            throw error(errc::bad_input, fmt::format("{}: tensor '{}'", file, c.name),
-                        fmt::format("starts at byte {} of the data, {} is expected", c.begin, expected),
-                        "ranges may neither overlap nor leave holes");
+            throw error(
+                errc::bad_input, fmt::format("{}: tensor '{}'", file, c.name),
+                fmt::format("starts at byte {} of the data, {} is expected", c.begin, expected),
+                "ranges may neither overlap nor leave holes");
         }
         expected = c.end;
     }
@@ -135,7 +139,8 @@ void write_safetensors(const std::filesystem::path& path, std::span<const named_
     for (const auto& t : tensors) names.push_back(t.name);
     std::ranges::sort(names);
     if (const auto twice = std::ranges::adjacent_find(names); twice != names.end()) {
-        throw error(errc::bad_input, path.string(), fmt::format("tensor '{}' is given twice", *twice));
+        throw error(errc::bad_input, path.string(),
+                    fmt::format("tensor '{}' is given twice", *twice));
     }
     const std::string header = header_of(path.string(), tensors, metadata);
     if (header.size() > max_header) {
@@ -159,7 +164,8 @@ safetensors_file::safetensors_file(const std::filesystem::path& path, std::uint6
     std::uint64_t length = 0;
     input.read(std::as_writable_bytes(std::span(&length, 1)));
     if (length > max_header || length > input.size() - input.offset()) {
-        throw error(errc::bad_input, file_, fmt::format("byte 0 claims a header of {} bytes", length),
+        throw error(errc::bad_input, file_,
+                    fmt::format("byte 0 claims a header of {} bytes", length),
                     "this is no safetensors file, or it is truncated");
     }
     std::string header(length, '\0');
@@ -173,7 +179,8 @@ safetensors_file::safetensors_file(const std::filesystem::path& path, std::uint6
     std::vector<claim> claims;
     for (auto& [name, entry] : json_reader(document, file_ + ": header").members()) {
         if (name == metadata_key) {
-            for (auto& [key, value] : entry.members()) metadata_.emplace(key, value.as<std::string>());
+            for (auto& [key, value] : entry.members())
+                metadata_.emplace(key, value.as<std::string>());
         } else {
             claims.push_back(read_claim(name, entry));
         }

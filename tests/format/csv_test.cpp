@@ -48,10 +48,12 @@ TEST_CASE("what is written is read back, bit for bit") {
     for (int i = 0; i < 2000; ++i) {
         std::string text = "x";
         for (auto n = random.below(6); n > 0; --n) text += ",\"\n\r a"[random.below(6)];
-        const double d = std::bit_cast<double>((std::uint64_t{random.bits()} << 32) | random.bits());
+        const double d =
+            std::bit_cast<double>((std::uint64_t{random.bits()} << 32) | random.bits());
         texts.push_back(text);
         reals.push_back(std::isfinite(d) ? d : -0.0);
-        wholes.push_back(static_cast<std::int64_t>((std::uint64_t{random.bits()} << 32) | random.bits()));
+        wholes.push_back(
+            static_cast<std::int64_t>((std::uint64_t{random.bits()} << 32) | random.bits()));
         w.text(text).number(reals.back()).integer(wholes.back()).end_row();
     }
     const csv_table moved = parse(w.str());
@@ -78,7 +80,8 @@ TEST_CASE("a wrong cell is named with line and column, counted over quoted line 
     const auto t = parse("name,x\n\"two\nlines\",1\nb,oops\n");
     CHECK(std::string(failure([&] { (void)t.numbers("x"); }).what()) ==
           "t.csv: line 4, column 'x': 'oops' is not accepted; give a finite number");
-    for (const char* cell : {"nan", "inf", "-inf", "1e999", "0x10", "1 ", " 1", "+1", "1,", "1.5.2", ""}) {
+    for (const char* cell :
+         {"nan", "inf", "-inf", "1e999", "0x10", "1 ", " 1", "+1", "1,", "1.5.2", ""}) {
         if (std::string_view(cell).find(',') != std::string_view::npos) continue;
         INFO(cell);
         CHECK_FAILS(parse("name,x\na," + std::string(cell) + "\n").numbers("x"), errc::bad_input,
@@ -106,7 +109,8 @@ TEST_CASE("a malformed table is refused") {
 }
 
 TEST_CASE("the benchmark table of 15,625 cells loads") {
-    const auto path = std::filesystem::path(LATHE_SOURCE_DIR) / "../shared/data/nb201/nb201_xeon.csv";
+    const auto path =
+        std::filesystem::path(LATHE_SOURCE_DIR) / "../shared/data/nb201/nb201_xeon.csv";
     if (!std::filesystem::exists(path)) {
         WARN("skipped: ../shared/data/nb201 is not there");
         return;

@@ -20,11 +20,11 @@ lathe::error failure(Action&& action) {
 }
 
 /// Code and message of the error that the expression throws.
-#define CHECK_FAILS(expression, expected_code, ...)                                   \
-    do {                                                                              \
-        const lathe::error caught = failure([&] { static_cast<void>(expression); });  \
-        CHECK(caught.code() == (expected_code));                                      \
-        for (const std::string expected_part : {__VA_ARGS__}) {                                \
-            CHECK_THAT(std::string(caught.what()), Catch::Matchers::Contains(expected_part));  \
-        }                                                                             \
+#define CHECK_FAILS(expression, expected_code, ...)                                           \
+    do {                                                                                      \
+        const lathe::error caught = failure([&] { static_cast<void>(expression); });          \
+        CHECK(caught.code() == (expected_code));                                              \
+        for (const std::string expected_part : {__VA_ARGS__}) {                               \
+            CHECK_THAT(std::string(caught.what()), Catch::Matchers::Contains(expected_part)); \
+        }                                                                                     \
     } while (false)

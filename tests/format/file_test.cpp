@@ -91,7 +91,8 @@ TEST_CASE("when the disk takes no more, the old file stays and no other is left"
             write_file_atomic(path, std::string(50000, 'n'));
         } catch (const error& e) {
             const std::string what = e.what();
-            const bool clear = e.code() == errc::io && what.find(path.string()) != std::string::npos &&
+            const bool clear = e.code() == errc::io &&
+                               what.find(path.string()) != std::string::npos &&
                                what.find("cannot be written") != std::string::npos;
             return clear ? 7 : 1;
         }
@@ -106,7 +107,8 @@ TEST_CASE("a rename that fails leaves nothing behind") {
     const temporary_folder folder;
     std::filesystem::create_directory(folder / "target");
     put(folder / "target/inside", "x");
-    CHECK_FAILS(write_file_atomic(folder / "target", "new"), errc::io, "target", "cannot be replaced");
+    CHECK_FAILS(write_file_atomic(folder / "target", "new"), errc::io, "target",
+                "cannot be replaced");
     CHECK(folder.entries() == 1);
     CHECK(slurp(folder / "target/inside") == "x");
 }
@@ -116,8 +118,8 @@ TEST_CASE("an unusable folder is named") {
     put(folder / "file", "");
     CHECK_FAILS(write_file_atomic(folder / "none/a", "x"), errc::io, "none", "No such file");
     CHECK_FAILS(write_file_atomic(folder / "file/a", "x"), errc::io, "file", "Not a directory");
-    CHECK_FAILS(write_file_atomic(folder / std::string(300, 'n'), "x"), errc::io, "cannot be created",
-                "too long");
+    CHECK_FAILS(write_file_atomic(folder / std::string(300, 'n'), "x"), errc::io,
+                "cannot be created", "too long");
 }
 
 TEST_CASE("a killed writer's temporary file does not stand in the way, links are not followed") {

@@ -17,16 +17,15 @@ namespace {
 
 json_value parse(std::string_view text) { return parse_json(text, "spec.json"); }
 
-std::string nested(std::size_t depth) {
-    return std::string(depth, '[') + std::string(depth, ']');
-}
+std::string nested(std::size_t depth) { return std::string(depth, '[') + std::string(depth, ']'); }
 
 /// Bounded random document; reals come from random bit patterns.
 json_value random_value(rng& random, int depth) {
     switch (random.below(depth > 0 ? 7 : 5)) {
         case 0: return nullptr;
         case 1: return random.flip(0.5);
-        case 2: return static_cast<std::int64_t>((std::uint64_t{random.bits()} << 32) | random.bits());
+        case 2:
+            return static_cast<std::int64_t>((std::uint64_t{random.bits()} << 32) | random.bits());
         case 3: {
             const double d =
                 std::bit_cast<double>((std::uint64_t{random.bits()} << 32) | random.bits());
@@ -56,8 +55,8 @@ json_value random_value(rng& random, int depth) {
 
 TEST_CASE("every kind of value is parsed") {
     const json_value v = parse(R"( {"a": [null, true, -7, 2.5, "x\u00e9\n"], "b": {}} )");
-    const json_value expected = json_object{
-        {"a", json_array{nullptr, true, -7, 2.5, "x\xC3\xA9\n"}}, {"b", json_object()}};
+    const json_value expected =
+        json_object{{"a", json_array{nullptr, true, -7, 2.5, "x\xC3\xA9\n"}}, {"b", json_object()}};
     CHECK(v == expected);
     CHECK_FALSE(parse("3") == parse("3.0"));
     CHECK(parse("9223372036854775807") == json_value(std::numeric_limits<std::int64_t>::max()));
@@ -65,11 +64,12 @@ TEST_CASE("every kind of value is parsed") {
 }
 
 TEST_CASE("a malformed document is named with line and column") {
-    CHECK_FAILS(parse("{\n  \"a\": 1,\n  \"b\" 2\n}"), errc::bad_input, "spec.json: line 3, column 7",
-                "syntax error");
-    for (const char* text : {"", " ", "{", "[1,", "[1 2]", "{\"a\":}", "{a:1}", "nul", "1 2", "[1,]",
-                             "{\"a\":1,}", "'x'", "\"\n\"", "\"\\x\"", "\"\\ud800\"", "01", "+1", ".5",
-                             "1.", "NaN", "Infinity", "-", "// c\n1", "\"abc"}) {
+    CHECK_FAILS(parse("{\n  \"a\": 1,\n  \"b\" 2\n}"), errc::bad_input,
+                "spec.json: line 3, column 7", "syntax error");
+    for (const char* text :
+         {"",    " ",    "{",          "[1,", "[1 2]",    "{\"a\":}", "{a:1}",       "nul",
+          "1 2", "[1,]", "{\"a\":1,}", "'x'", "\"\n\"",   "\"\\x\"",  "\"\\ud800\"", "01",
+          "+1",  ".5",   "1.",         "NaN", "Infinity", "-",        "// c\n1",     "\"abc"}) {
         INFO(text);
         CHECK_FAILS(parse(text), errc::bad_input, "spec.json: line ");
     }
@@ -113,7 +113,8 @@ TEST_CASE("writing and parsing give back the same value, bit for bit") {
     for (const double d : {0.0, -0.0, 0.1, 1e22, 1e23, 5e-324, 1.7976931348623157e308}) {
         const json_value back = parse(to_json(d));
         REQUIRE(back.get_if<double>() != nullptr);
-        CHECK(std::bit_cast<std::uint64_t>(*back.get_if<double>()) == std::bit_cast<std::uint64_t>(d));
+        CHECK(std::bit_cast<std::uint64_t>(*back.get_if<double>()) ==
+              std::bit_cast<std::uint64_t>(d));
     }
 }
 
@@ -122,9 +123,10 @@ TEST_CASE("the two styles") {
                                      {"objects", json_array{json_object{{"a", 0.5}}, json_array{}}},
                                      {"none", json_object()}};
     CHECK(to_json(v) == R"({"list":[1,2],"objects":[{"a":0.5},[]],"none":{}})");
-    CHECK(to_json(v, json_style::pretty) ==
-          "{\n  \"list\": [1, 2],\n  \"objects\": [\n    {\n      \"a\": 0.5\n    },\n    []\n  ],\n"
-          "  \"none\": {}\n}\n");
+    CHECK(
+        to_json(v, json_style::pretty) ==
+        "{\n  \"list\": [1, 2],\n  \"objects\": [\n    {\n      \"a\": 0.5\n    },\n    []\n  ],\n"
+        "  \"none\": {}\n}\n");
 }
 
 TEST_CASE("NaN, infinity and broken text are not written") {
@@ -148,9 +150,10 @@ TEST_CASE("an object keeps its order and finds its keys") {
 }
 
 TEST_CASE("random damage to a document never does more than throw lathe::error") {
-    const std::string good = to_json(
-        json_object{{"text", "\xC3\xA9\\\""}, {"list", json_array{1, -2.5e-7, nullptr, true}},
-                    {"object", json_object{{"k", json_array{json_object{{"x", 1}}}}}}});
+    const std::string good =
+        to_json(json_object{{"text", "\xC3\xA9\\\""},
+                            {"list", json_array{1, -2.5e-7, nullptr, true}},
+                            {"object", json_object{{"k", json_array{json_object{{"x", 1}}}}}}});
     rng random(11);
     int refused = 0;
     for (int i = 0; i < 20000; ++i) {
@@ -160,7 +163,8 @@ TEST_CASE("random damage to a document never does more than throw lathe::error")
             switch (random.below(3)) {
                 case 0: text[at] = static_cast<char>(random.below(256)); break;
                 case 1: text.erase(at, 1); break;
-                default: text.insert(at, 1, good[random.below(static_cast<std::uint32_t>(good.size()))]);
+                default:
+                    text.insert(at, 1, good[random.below(static_cast<std::uint32_t>(good.size()))]);
             }
         }
         try {

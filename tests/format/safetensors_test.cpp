@@ -106,14 +106,16 @@ TEST_CASE("every wrong entry is refused by name") {
     const case_folder folder;
     const auto refuse = [&](const char* entries, errc code, const char* part) {
         INFO(entries);
-        CHECK_FAILS(folder.read(file_of('{' + std::string(entries) + '}', eight_bytes)), code, part);
+        CHECK_FAILS(folder.read(file_of('{' + std::string(entries) + '}', eight_bytes)), code,
+                    part);
     };
     const auto bad = errc::bad_input;
     refuse(R"("a":{"dtype":"F16","shape":[4],"data_offsets":[0,8]})", errc::unsupported, "'F16'");
-    refuse(R"("a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]})", bad, "[3] does not fit 8 bytes");
+    refuse(R"("a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]})", bad,
+           "[3] does not fit 8 bytes");
     refuse(R"("a":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]})", bad, "does not fit");
-    refuse(R"("a":{"dtype":"F32","shape":[4294967296,4294967296,4294967298],"data_offsets":[0,8]})", bad,
-           "does not fit");
+    refuse(R"("a":{"dtype":"F32","shape":[4294967296,4294967296,4294967298],"data_offsets":[0,8]})",
+           bad, "does not fit");
     refuse(R"("a":{"dtype":"F32","shape":[2.0],"data_offsets":[0,8]})", bad, "a.shape[0]");
     refuse(R"("a":{"dtype":"F32","shape":[2],"data_offsets":[8,0]})", bad, "no range");
     refuse(R"("a":{"dtype":"F32","shape":[2],"data_offsets":[0,4,8]})", bad, "no range");
@@ -121,9 +123,11 @@ TEST_CASE("every wrong entry is refused by name") {
     refuse(R"("a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]})", bad, "starts at byte 4");
     refuse(R"("a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]})", bad, "tells of 4");
     refuse(R"("a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},
-              "b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]})", bad, "'b'");
+              "b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]})",
+           bad, "'b'");
     refuse(R"("a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},
-              "a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]})", bad, "appears twice");
+              "a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]})",
+           bad, "appears twice");
     refuse(R"("a":{"dtype":"F32","shape":[2],"data_offsets":[0,8],"more":1})", bad, "'more'");
     refuse(R"("a":{"dtype":"F32","data_offsets":[0,8]})", bad, "'shape' is missing");
     refuse(R"("a":[1])", bad, "a list is there");

@@ -24,7 +24,9 @@ public:
     temporary_folder(const temporary_folder&) = delete;
     temporary_folder& operator=(const temporary_folder&) = delete;
 
-    [[nodiscard]] std::filesystem::path operator/(std::string_view name) const { return path_ / name; }
+    [[nodiscard]] std::filesystem::path operator/(std::string_view name) const {
+        return path_ / name;
+    }
     [[nodiscard]] const std::filesystem::path& path() const { return path_; }
     [[nodiscard]] std::ptrdiff_t entries() const {
         const std::filesystem::directory_iterator all(path_);
@@ -37,7 +39,8 @@ private:
 
 /// Plain file access that does not go through the code under test.
 inline void put(const std::filesystem::path& path, std::string_view content) {
-    std::ofstream(path, std::ios::binary).write(content.data(), static_cast<std::streamsize>(content.size()));
+    std::ofstream(path, std::ios::binary)
+        .write(content.data(), static_cast<std::streamsize>(content.size()));
 }
 
 inline std::string slurp(const std::filesystem::path& path) {

@@ -22,8 +22,14 @@ using json_array = std::vector<json_value>;
 /// Members in the order in which they were added. Look-up is linear.
 class json_object {
 public:
-    json_object() = default;
+    // Defined where json_member is complete.
+    json_object() noexcept;
     json_object(std::initializer_list<json_member> members);
+    json_object(const json_object&);
+    json_object(json_object&&) noexcept;
+    json_object& operator=(const json_object&);
+    json_object& operator=(json_object&&) noexcept;
+    ~json_object();
 
     /// The value of `key`, or nullptr.
     [[nodiscard]] const json_value* find(std::string_view key) const noexcept;
@@ -53,7 +59,8 @@ public:
     /// Throws bad_input for an unsigned number beyond 63 bits.
     template <std::integral T>
         requires(!std::same_as<T, bool>)
-    json_value(T v) : data_(std::in_range<std::int64_t>(v) ? static_cast<std::int64_t>(v) : too_big()) {}
+    json_value(T v)
+        : data_(std::in_range<std::int64_t>(v) ? static_cast<std::int64_t>(v) : too_big()) {}
     template <std::floating_point T>
     json_value(T v) : data_(static_cast<double>(v)) {}
     json_value(const char* v) : data_(std::string(v)) {}

@@ -79,12 +79,18 @@ private:
     std::vector<std::string> known_;
 };
 
-template <> bool json_reader::as<bool>() const;
-template <> std::int32_t json_reader::as<std::int32_t>() const;
-template <> std::int64_t json_reader::as<std::int64_t>() const;
-template <> std::uint64_t json_reader::as<std::uint64_t>() const;
-template <> double json_reader::as<double>() const;
-template <> std::string json_reader::as<std::string>() const;
+template <>
+bool json_reader::as<bool>() const;
+template <>
+std::int32_t json_reader::as<std::int32_t>() const;
+template <>
+std::int64_t json_reader::as<std::int64_t>() const;
+template <>
+std::uint64_t json_reader::as<std::uint64_t>() const;
+template <>
+double json_reader::as<double>() const;
+template <>
+std::string json_reader::as<std::string>() const;
 extern template std::int32_t json_reader::as(std::int32_t, std::int32_t) const;
 extern template std::int64_t json_reader::as(std::int64_t, std::int64_t) const;
 extern template double json_reader::as(double, double) const;
