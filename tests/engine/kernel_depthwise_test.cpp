@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/kernels/depthwise.hpp"
+
+#include "kernel_support.hpp"
+
+namespace {
+
+using namespace lathe::kernels;
+using namespace kernel_test;
+
+depthwise_shape make_shape(std::int64_t batch, std::int64_t channels, std::int64_t height,
+                           std::int64_t width, std::int64_t kernel_h, std::int64_t kernel_w,
+                           std::int64_t stride, std::int64_t pad) {
+    return {batch,
+            channels,
+            height,
+            width,
+            (height + 2 * pad - kernel_h) / stride + 1,
+            (width + 2 * pad - kernel_w) / stride + 1,
+            kernel_h,
+            kernel_w,
+            stride,
+            pad};
+}
+
+std::vector<double> plain_weight_gradient(const depthwise_shape& s, const floats& src,
+                                          const floats& diff_dst) {
+    std::vector<double> result;
+    for (std::int64_t i = 0; i < s.kernel_h; ++i) {
+        for (std::int64_t j = 0; j < s.kernel_w; ++j) {
+            for (std::int64_t c = 0; c < s.channels; ++c) {
+                double sum = 0;
+                for (std::int64_t n = 0; n < s.batch; ++n) {
+                    for (std::int64_t y = 0; y < s.out_h; ++y) {
+                        for (std::int64_t x = 0; x < s.out_w; ++x) {
+                            const std::int64_t iy = y * s.stride + i - s.pad;
+                            const std::int64_t ix = x * s.stride + j - s.pad;
+                            if (iy < 0 || iy >= s.in_h || ix < 0 || ix >= s.in_w) continue;
+                            sum += static_cast<double>(
+                                       src[((n * s.in_h + iy) * s.in_w + ix) * s.channels + c]) *
+                                   diff_dst[((n * s.out_h + y) * s.out_w + x) * s.channels + c];
+                        }
+                    }
+                }
+                result.push_back(sum);
+            }
+        }
+    }
+    return result;
+}
+
+void check_weight_gradient(const depthwise_shape& s) {
+    if (s.out_h < 1 || s.out_w < 1) return;
+    INFO("batch " << s.batch << " channels " << s.channels << " in " << s.in_h << "x" << s.in_w
+                  << " kernel " << s.kernel_h << "x" << s.kernel_w << " stride " << s.stride
+                  << " pad " << s.pad);
+    const floats src = random_floats(s.batch * s.in_h * s.in_w * s.channels, 1);
+    const floats diff_dst = random_floats(s.batch * s.out_h * s.out_w * s.channels, 2);
+    const auto compute = [&] {
+        // NaN shows scratch that is read before it is written, and outputs that are not written.
+        floats scratch(depthwise_weight_gradient_scratch(s, most_threads), NAN);
+        floats diff_weight(s.kernel_h * s.kernel_w * s.channels, NAN);
+        depthwise_weight_gradient(s, src.data(), diff_dst.data(), diff_weight.data(),
+                                  scratch.data());
+        return diff_weight;
+    };
+    check_everywhere(compute, plain_weight_gradient(s, src, diff_dst));
+}
+
+}  // namespace
+
+TEST_CASE("depthwise weight gradient equals a plain loop", "[kernels]") {
+    const auto kernel = GENERATE(1, 3, 5, 7);
+    const auto stride = GENERATE(1, 2, 3);
+    const auto pad = GENERATE(0, 1, 2, 3);
+    SECTION("sizes") {
+        for (const std::int64_t size : {1, 2, 3, 6, 7, 9, 13, 16}) {
+            check_weight_gradient(make_shape(2, 17, size, size, kernel, kernel, stride, pad));
+        }
+    }
+    SECTION("channels") {
+        for (const std::int64_t channels : {1, 3, 8, 33, 48}) {
+            check_weight_gradient(make_shape(3, channels, 7, 7, kernel, kernel, stride, pad));
+        }
+    }
+}
+
+TEST_CASE("depthwise weight gradient of other forms", "[kernels]") {
+    check_weight_gradient(make_shape(1, 16, 5, 11, 3, 3, 1, 1));
+    check_weight_gradient(make_shape(2, 16, 11, 5, 5, 3, 2, 1));
+    check_weight_gradient(make_shape(2, 24, 9, 13, 1, 7, 1, 3));
+    check_weight_gradient(make_shape(2, 24, 9, 13, 7, 2, 1, 1));
+    check_weight_gradient(make_shape(37, 100, 8, 8, 5, 5, 1, 2));
+}
+
+TEST_CASE("depthwise weight gradient keeps NaN", "[kernels]") {
+    const depthwise_shape s = make_shape(2, 20, 6, 6, 5, 5, 1, 2);
+    floats src(s.batch * s.in_h * s.in_w * s.channels, 1.0F);
+    const floats diff_dst(src.size(), 1.0F);
+    src[19] = NAN;
+    floats scratch(depthwise_weight_gradient_scratch(s, omp_get_max_threads()));
+    floats diff_weight(s.kernel_h * s.kernel_w * s.channels);
+    depthwise_weight_gradient(s, src.data(), diff_dst.data(), diff_weight.data(), scratch.data());
+    const std::int64_t centre = 2 * s.kernel_w + 2;
+    CHECK(std::isnan(diff_weight[centre * s.channels + 19]));
+    CHECK(diff_weight[centre * s.channels + 18] == 72.0F);
+}
