@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// ONNX Runtime as the outside judge of the export and of the reference interpreter.
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <set>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "lathe/export/onnx.hpp"
+#include "reference/interpreter.hpp"
+#include "reference/random_network.hpp"
+
+using namespace lathe;
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::int64_t images = 14;
+
+const fs::path python = fs::path(LATHE_SOURCE_DIR) / ".deps/venv/bin/python";
+const fs::path script = fs::path(LATHE_SOURCE_DIR) / "tests/export/run_onnx.py";
+
+void write_floats(const fs::path& path, const std::vector<float>& values) {
+    std::ofstream file(path, std::ios::binary);
+    file.write(reinterpret_cast<const char*>(values.data()),
+               static_cast<std::streamsize>(values.size() * sizeof(float)));
+    REQUIRE(file.good());
+}
+
+std::vector<double> softmax(std::vector<double> logits, std::int64_t classes) {
+    const auto step = static_cast<std::size_t>(classes);
+    for (std::size_t first = 0; first < logits.size(); first += step) {
+        double sum = 0.0;
+        for (std::size_t k = first; k < first + step; ++k) sum += std::exp(logits[k]);
+        for (std::size_t k = first; k < first + step; ++k) logits[k] = std::exp(logits[k]) / sum;
+    }
+    return logits;
+}
+
+/// The network's outputs one after the other, as the reference computes them.
+std::vector<float> expected_outputs(const network& net, const calibrated_statistics& statistics,
+                                    const std::vector<float>& input, const onnx_options& options) {
+    const auto values = reference::run(net, reference::unit_weights(), statistics, images, input);
+    std::vector<float> expected;
+    for (const network_output& output : net.outputs()) {
+        auto value = values.at(static_cast<std::size_t>(output.value));
+        if (options.softmax_head && output.role == output_role::logits) {
+            value = softmax(std::move(value), net.at(output.value).type.dims[1].size());
+        }
+        expected.insert(expected.end(), value.begin(), value.end());
+    }
+    return expected;
+}
+
+/// Folders for the script, and what the networks in them have covered.
+struct corpus {
+    fs::path root = fs::path(LATHE_BUILD_DIR) / "onnx_agreement";
+    std::string folders;
+    int count = 0;
+    std::set<std::size_t> ops;
+    std::set<activation> activations;
+    std::set<pooling> pools;
+
+    corpus() { fs::remove_all(root); }
+
+    fs::path add(const std::string& name, const network& net, const onnx_options& options,
+                 const rng& random) {
+        const fs::path folder = root / name;
+        fs::create_directories(folder);
+        const auto statistics = reference::random_statistics(net, random.child("statistics"));
+        const auto input = reference::random_input(net, images, random.child("input"));
+        save_onnx(folder / "model.onnx", net, reference::unit_weights(), statistics, options);
+        write_floats(folder / "input.bin", input);
+        write_floats(folder / "expected.bin", expected_outputs(net, statistics, input, options));
+        folders += " '" + folder.string() + "'";
+        ++count;
+        for (const node& n : net.nodes()) {
+            ops.insert(n.operation.index());
+            if (const auto* a = std::get_if<activation_op>(&n.operation)) activations.insert(a->kind);
+            if (const auto* p = std::get_if<pool_op>(&n.operation)) pools.insert(p->kind);
+        }
+        return folder;
+    }
+};
+
+/// Two inputs, of which one is also an output.
+network two_inputs() {
+    network_builder b;
+    const auto left = b.input("left", image_type(2, 5, 3));
+    const auto right = b.input("right", image_type(2, 5, 3));
+    const auto sum = b.add("sum", add_op{}, {left, right});
+    b.output(sum, output_role::features);
+    b.output(right, output_role::features);
+    return std::move(b).build();
+}
+
+/// Layers named as the export would name what it makes up for them.
+network awkward_names() {
+    network_builder b;
+    const auto in = b.input("conv_weight", image_type(3, 5, 5));
+    conv2d_op conv;
+    conv.weight = whole("w", {4, 3, 3, 3});
+    const auto c = b.add("conv", conv, {in});
+    const auto swish = b.add("six", activation_op{activation::swish}, {c});
+    const auto clip = b.add("six_gate", activation_op{activation::relu6}, {swish});
+    b.output(b.add("six_gate_mean", global_pool_op{}, {clip}), output_role::logits);
+    return std::move(b).build();
+}
+
+}  // namespace
+
+TEST_CASE("ONNX Runtime agrees with the reference on random networks") {
+    if (!fs::exists(python)) {
+        WARN("skipped: there is no " << python << " with onnxruntime; tests/run.sh makes it");
+        return;
+    }
+    corpus cases;
+    const rng seed(20);
+    for (std::uint64_t i = 0; i < 60; ++i) {
+        const rng random = seed.child("network", i);
+        const auto net = reference::random_network(random, static_cast<std::int64_t>(1 + i % 12));
+        onnx_options options;
+        options.fold_batch_norm = i % 3 != 0;
+        options.softmax_head = i % 4 == 1;
+        cases.add("random" + std::to_string(i), net, options, random);
+    }
+    cases.add("two_inputs", two_inputs(), {}, seed);
+    cases.add("awkward_names", awkward_names(), {.softmax_head = true}, seed);
+    CHECK(cases.ops.size() == std::variant_size_v<op>);
+    CHECK(cases.activations.size() == 5);
+    CHECK(cases.pools.size() == 2);
+
+    // The judge itself must be able to say no.
+    const fs::path wrong = cases.add("wrong", two_inputs(), {}, seed) / "expected.bin";
+    std::fstream file(wrong, std::ios::binary | std::ios::in | std::ios::out);
+    float value = 0.0F;
+    file.read(reinterpret_cast<char*>(&value), sizeof value);
+    value += 2e-3F;
+    file.seekp(0);
+    file.write(reinterpret_cast<const char*>(&value), sizeof value);
+    file.close();
+
+    const fs::path log = cases.root / "log.txt";
+    const std::string command = "'" + python.string() + "' '" + script.string() + "'" +
+                                cases.folders + " > '" + log.string() + "' 2>&1";
+    const int status = std::system(command.c_str());
+    std::ifstream output(log);
+    const std::string text{std::istreambuf_iterator<char>(output), {}};
+    INFO(text);
+    CHECK(status != 0);
+    CHECK(text.find("wrong: ValueError: sum differs by 0.002") == 0);
+    CHECK(text.find("\n" + std::to_string(cases.count - 1) + " of " + std::to_string(cases.count) +
+                    " agree") != std::string::npos);
+}
