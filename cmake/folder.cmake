@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # lathe_folder(NAME COMPONENT core|engine|io|cli [LINKS folders...] [PUBLIC targets...] [PRIVATE targets...])
-# Makes the static library lathe_NAME out of src/NAME/*.cpp and include/lathe/NAME/*.hpp.
+# Makes the static library lathe_NAME out of src/NAME/*.cpp, src/NAME/kernels/*.cpp and
+# include/lathe/NAME/*.hpp.
 function(lathe_folder name)
   cmake_parse_arguments(arg "" "COMPONENT" "LINKS;PUBLIC;PRIVATE" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.cpp

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# usage: examples/quickstart.sh [OUT_DIR]
+#
+# Sets up, builds, searches on generated images, and says where the results are. OUT_DIR is
+# out/quickstart unless given, and that one is made anew each time. LATHE_PROGRAM names a program
+# that is built already.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+if [ -z "${LATHE_PROGRAM:-}" ]; then
+  cmake/setup.sh
+  echo "quickstart: building"
+  log=.deps/quickstart.log
+  if ! { cmake --preset release && cmake --build --preset release; } >"$log" 2>&1; then
+    tail -n 30 "$log" >&2
+    exit 1
+  fi
+  LATHE_PROGRAM=build/release/lathe
+fi
+
+if [ $# -eq 0 ]; then
+  rm -rf out/quickstart
+fi
+out=${1:-out/quickstart}
+"$LATHE_PROGRAM" search examples/quickstart.json --out "$out"
+
+echo
+echo "report: $out/report.html"
+for model in "$out"/*.onnx; do echo "ONNX:   $model"; done
