@@ -22,7 +22,7 @@ measurement quiet() {
         std::vector<double> calls(20);
         for (double& ns : calls) ns = 1000.0 * (1.0 + 0.01 * random.real());
         task.rounds.push_back(calls);
-        m.noise.push_back({0.1, {100.0, 300.0}, {101.0, 305.0}, 0.0, 0.01, 1, false});
+        m.noise.push_back({0.1, {100.0, 300.0}, {101.0, 305.0}, 0.0, 0.01, 5, false});
     }
     m.tasks.push_back(task);
     return m;
@@ -53,7 +53,7 @@ TEST_CASE("each sign of a neighbour disturbs the round it is seen in") {
     m.noise[2].after.memory_ns = 340.0;
     m.noise[3].steal_share = 0.02;
     m.noise[4].pressure = 0.2;
-    m.noise[5].involuntary_switches = 3;
+    m.noise[5].involuntary_switches = 11;
     m.noise[6].before.compute_ns = std::nan("");
     CHECK(disturbed_rounds(m) == 6);
     for (const std::size_t r : {1, 2, 3, 4, 5, 6}) CHECK(m.noise[r].disturbed);

@@ -63,7 +63,7 @@ struct noise_limits {
     double memory_drift = 0.10;   ///< the same for memory, which varies more on a quiet machine
     double steal_share = 0.01;
     double pressure = 0.05;
-    double switches_per_second = 20.0;  ///< per stream
+    double switches_per_second = 100.0;  ///< per stream
     double disturbed_rounds = 0.2;      ///< share of the rounds
     double task_drift = 0.03;
 };
