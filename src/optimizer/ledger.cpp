@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "optimizer/ledger.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "lathe/core/error.hpp"
+
+namespace lathe::detail {
+namespace {
+
+constexpr std::uint64_t listable = std::uint64_t{1} << 20;  // genotypes worth enumerating
+constexpr int tries_uniform = 400;
+constexpr int tries_any_form = 400;
+constexpr int tries_in_pool = 32;
+
+bool has_nan(const outcome& o) {
+    return std::isnan(o.violation) ||
+           std::any_of(o.objectives.begin(), o.objectives.end(),
+                       [](double x) { return std::isnan(x); });
+}
+
+[[noreturn]] void refuse(const outcome& o, std::string_view problem, std::string remedy) {
+    throw error(errc::bad_input, "tell", fmt::format("outcome of id {} {}", o.id, problem),
+                std::move(remedy));
+}
+
+}  // namespace
+
+ledger::ledger(search_domain given, std::uint64_t seed, std::vector<genotype> first)
+    : space_(std::move(given)), seed_(seed), first_(std::move(first)), visited_(space_.genes()) {
+    for (std::size_t i = 0; i < first_.size(); ++i) {
+        const std::string what = fmt::format("warm start {}", i);
+        space_.check_genes(first_[i].genes, what);
+        space_.make_canonical(first_[i].genes);
+        if (!space_.is_member(first_[i].genes)) {
+            throw error(errc::bad_input, "search domain", what + " is not a member of the table",
+                        "leave it out");
+        }
+    }
+}
+
+bool ledger::propose(std::vector<std::uint16_t>& genes, std::vector<proposal>& out) {
+    space_.make_canonical(genes);
+    if (!space_.is_member(genes)) return false;
+    if (!visited_.insert(genes)) {
+        ++counts_.duplicates;
+        return false;
+    }
+    out.push_back({status_.size(), genotype{genes}});
+    status_.push_back(status::in_flight);
+    ++counts_.asked;
+    return true;
+}
+
+bool ledger::propose_first(std::vector<proposal>& out) {
+    while (first_used_ < first_.size()) {
+        scratch_ = first_[first_used_++].genes;
+        if (propose(scratch_, out)) return true;
+    }
+    return false;
+}
+
+bool ledger::propose_random(std::vector<proposal>& out) {
+    rng random = next_random("uniform");
+    if (!pool_from_ && !space_.from_table()) {
+        // A form that is not canonical is drawn again: each member has exactly one that is.
+        for (int i = 0; i < tries_uniform; ++i) {
+            space_.random(raw_, random);
+            scratch_ = raw_;
+            space_.make_canonical(scratch_);
+            if (scratch_ == raw_ && propose(scratch_, out)) return true;
+        }
+        if (space_.listed() > listable) {
+            for (int i = 0; i < tries_any_form; ++i) {
+                space_.random(scratch_, random);
+                if (propose(scratch_, out)) return true;
+            }
+            return false;
+        }
+    }
+    return draw_from_pool(random) && propose(scratch_, out);
+}
+
+bool ledger::draw_from_pool(rng& random) {
+    if (!pool_from_) build_pool();
+    for (int i = 0; i < tries_in_pool && !pool_.empty(); ++i) {
+        const auto at = random.below(static_cast<std::uint32_t>(pool_.size()));
+        space_.enumerate(pool_[at], scratch_);
+        if (!visited_.contains(scratch_)) return true;
+    }
+    build_pool();
+    if (pool_.empty()) return false;
+    space_.enumerate(pool_[random.below(static_cast<std::uint32_t>(pool_.size()))], scratch_);
+    return true;
+}
+
+void ledger::build_pool() {
+    const auto keep = [&](std::uint32_t index) {
+        space_.enumerate(index, raw_);
+        scratch_ = raw_;
+        space_.make_canonical(scratch_);
+        return scratch_ == raw_ && !visited_.contains(scratch_);
+    };
+    if (pool_from_) {
+        std::erase_if(pool_, [&](std::uint32_t index) { return !keep(index); });
+    } else {
+        for (std::uint32_t i = 0; i < space_.listed(); ++i) {
+            if (keep(i)) pool_.push_back(i);
+        }
+    }
+    pool_from_ = visited_.size();
+}
+
+std::vector<result> ledger::accept(std::span<const outcome> outcomes) {
+    std::vector<result> results;
+    results.reserve(outcomes.size());
+    std::size_t width = objectives_;
+    for (const outcome& o : outcomes) {
+        if (o.id >= status_.size()) refuse(o, "was never asked for", "tell the ids that ask() gave");
+        if (status_[o.id] != status::in_flight) refuse(o, "was told before", "tell each id once");
+        result r{static_cast<std::uint32_t>(o.id), false, o.objectives, o.violation};
+        const bool unmeasured = o.objectives.empty() && o.violation > 0.0;
+        r.failed = o.status == outcome_status::failed || has_nan(o) ||
+                   (o.objectives.empty() && !unmeasured);
+        if (r.failed) {
+            r.objectives = {};
+            r.violation = std::numeric_limits<double>::infinity();
+        } else if (r.violation < 0.0) {
+            refuse(o, fmt::format("has the violation {}", o.violation), "give 0 or more");
+        } else if (!unmeasured) {
+            if (width == 0) width = o.objectives.size();
+            if (width != o.objectives.size()) {
+                refuse(o, fmt::format("has {} objectives, others have {}", o.objectives.size(), width),
+                       "give every candidate the same objectives");
+            }
+        }
+        results.push_back(r);
+    }
+    std::sort(results.begin(), results.end(),
+              [](const result& a, const result& b) { return a.id < b.id; });
+    for (std::size_t i = 1; i < results.size(); ++i) {
+        if (results[i].id == results[i - 1].id) {
+            refuse({results[i].id, {}, {}, 0.0}, "is told twice", "tell each id once");
+        }
+    }
+    objectives_ = width;
+    for (const result& r : results) {
+        status_[r.id] = r.failed ? status::failed : status::ok;
+        counts_.failed += r.failed ? 1U : 0U;
+    }
+    counts_.told += results.size();
+    return results;
+}
+
+void ledger::write(state_writer& out) const {
+    out.add(space_.fingerprint()).add(seed_).add(std::uint64_t{first_.size()});
+    out.add(std::uint64_t{first_used_}).add(std::uint64_t{objectives_});
+    out.add(counts_.duplicates).add(counts_.exhausted);
+    out.add(pool_from_.has_value()).add(std::uint64_t{pool_from_.value_or(0)});
+    out.add_all(status_);
+    for (std::size_t i = 0; i < visited_.size(); ++i) {
+        for (const auto gene : visited_[i]) out.add(std::uint64_t{gene});
+    }
+}
+
+void ledger::read(state_reader& in) {
+    if (in.integer() != space_.fingerprint()) in.fail("belongs to another search space");
+    if (in.integer() != seed_) in.fail("belongs to another seed");
+    if (in.integer() != first_.size()) in.fail("belongs to another warm start");
+    first_used_ = in.integer();
+    objectives_ = in.integer();
+    counts_.duplicates = in.integer();
+    counts_.exhausted = in.flag();
+    const bool pooled = in.flag();
+    const std::size_t pool_from = in.integer();
+    in.read_all(status_);
+    for (std::size_t i = 0; i < status_.size(); ++i) {
+        if (pooled && i == pool_from) build_pool();
+        scratch_.resize(space_.genes());
+        for (auto& gene : scratch_) gene = static_cast<std::uint16_t>(in.integer());
+        space_.check_genes(scratch_, "a genotype of the state");
+        if (!visited_.insert(scratch_)) in.fail("holds a genotype twice");
+        counts_.told += status_[i] == status::in_flight ? 0U : 1U;
+        counts_.failed += status_[i] == status::failed ? 1U : 0U;
+    }
+    if (pooled && pool_from == status_.size()) build_pool();
+    counts_.asked = status_.size();
+}
+
+}  // namespace lathe::detail

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Evaluated candidates and the survival of the best under constraint-domination.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "lathe/pareto/crowding.hpp"
+#include "lathe/pareto/non_dominated_sort.hpp"
+#include "optimizer/ledger.hpp"
+
+namespace lathe::detail {
+
+struct individual {
+    std::uint32_t id = 0;
+    std::uint32_t rank = 0;  ///< feasible: the front; infeasible: behind all fronts, by violation
+    double distance = 0.0;   ///< crowding; 0 if infeasible
+    double violation = 0.0;
+};
+
+/// Better in a tournament: lower rank, then more room. Neither if both are equal.
+[[nodiscard]] inline bool better(const individual& a, const individual& b) noexcept {
+    return a.rank < b.rank || (a.rank == b.rank && a.distance > b.distance);
+}
+
+class population {
+public:
+    [[nodiscard]] std::size_t size() const noexcept { return who_.size(); }
+    [[nodiscard]] const individual& operator[](std::size_t i) const noexcept { return who_[i]; }
+    [[nodiscard]] std::span<const double> objectives_of(std::size_t i) const noexcept {
+        return std::span(values_).subspan(i * width_, width_);
+    }
+    /// Failed results are not taken. Until survive() its rank means nothing.
+    void add(const result& r);
+    /// Keeps the `most` best in their order and ranks them. Feasible before infeasible (Deb 2002): the
+    /// first by front and crowding, the others by violation, ties by id. No dominance test ever looks
+    /// at a violation, so constraints cost one sort.
+    void survive(std::size_t most);
+
+    void write(state_writer& out) const;
+    void read(state_reader& in, const ledger& book);
+
+private:
+    void rank_feasible(std::size_t most);
+    void rank_infeasible(std::size_t most);
+    void keep_only(std::span<const std::uint32_t> kept);
+
+    std::size_t width_ = 0;  // objectives, once known
+    std::vector<individual> who_;
+    std::vector<double> values_;  // row by row
+
+    non_dominated_sorter sorter_;
+    crowding crowding_;
+    std::vector<double> columns_, distance_;
+    std::vector<std::uint32_t> feasible_, infeasible_, rank_, front_, start_, kept_;
+};
+
+}  // namespace lathe::detail
