@@ -107,8 +107,22 @@ network awkward_names() {
     conv.weight = whole("w", {4, 3, 3, 3});
     const auto c = b.add("conv", conv, {in});
     const auto swish = b.add("six", activation_op{activation::swish}, {c});
-    const auto clip = b.add("six_gate", activation_op{activation::relu6}, {swish});
+    const auto gelu = b.add("six_", activation_op{activation::gelu}, {swish});
+    const auto clip = b.add("six_gate", activation_op{activation::relu6}, {gelu});
     b.output(b.add("six_gate_mean", global_pool_op{}, {clip}), output_role::logits);
+    return std::move(b).build();
+}
+
+/// A convolution that cannot take in its batch norm, because its own result is an output.
+network convolution_as_output() {
+    network_builder b;
+    const auto in = b.input("image", image_type(3, 5, 5));
+    conv2d_op conv;
+    conv.weight = whole("w", {4, 3, 3, 3});
+    const auto c = b.add("conv", conv, {in});
+    b.output(c, output_role::features);
+    b.output(b.add("norm", batch_norm_op{whole("scale", {4}), whole("shift", {4})}, {c}),
+             output_role::features);
     return std::move(b).build();
 }
 
@@ -131,6 +145,7 @@ TEST_CASE("ONNX Runtime agrees with the reference on random networks") {
     }
     cases.add("two_inputs", two_inputs(), {}, seed);
     cases.add("awkward_names", awkward_names(), {.softmax_head = true}, seed);
+    cases.add("convolution_as_output", convolution_as_output(), {}, seed);
     CHECK(cases.ops.size() == std::variant_size_v<op>);
     CHECK(cases.activations.size() == 5);
     CHECK(cases.pools.size() == 2);
