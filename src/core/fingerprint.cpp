@@ -70,6 +70,17 @@ std::string kernel() {
 
 }  // namespace
 
+hash64 hash_of(const fingerprint& f) noexcept {
+    hasher h;
+    h.add(f.cpu).add(f.isa).add(static_cast<std::uint64_t>(f.cores)).add(f.caches.size());
+    for (const auto& c : f.caches) {
+        h.add(static_cast<std::uint64_t>(c.level)).add(static_cast<std::uint64_t>(c.bytes));
+    }
+    h.add(f.os).add(f.compiler).add(f.libraries.size());
+    for (const auto& library : f.libraries) h.add(library);
+    return h.value();
+}
+
 fingerprint this_machine() {
     fingerprint f;
     f.cpu = cpu_name();

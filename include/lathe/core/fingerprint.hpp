@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "lathe/core/hash.hpp"
+
 namespace lathe {
 
 /// One data or unified cache as the first core sees it.
@@ -27,6 +29,9 @@ struct fingerprint {
 
     friend bool operator==(const fingerprint&, const fingerprint&) = default;
 };
+
+/// Equal for equal fingerprints: the key under which measured numbers are kept.
+[[nodiscard]] hash64 hash_of(const fingerprint& f) noexcept;
 
 /// Reads the machine; never throws, leaves what cannot be read empty.
 [[nodiscard]] fingerprint this_machine();
