@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: Apache-2.0
+// Training of every layer that is not a convolution or linear.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "engine/kernels/batch_norm.hpp"
+#include "engine/kernels/channel.hpp"
+#include "engine/kernels/elementwise.hpp"
+#include "engine/kernels/gate.hpp"
+#include "engine/kernels/loss.hpp"
+#include "engine/training.hpp"
+#include "lathe/core/error.hpp"
+
+namespace lathe::detail {
+namespace {
+
+std::int64_t rounded(std::int64_t floats) { return (floats + 15) / 16 * 16; }
+
+kernels::channel_shape channels_of(const tensor_type& type, std::int64_t batch) {
+    return {batch, type.dims[2].size() * type.dims[3].size(), type.dims[1].size()};
+}
+
+/// Consecutive pieces of one block of floats.
+class pieces {
+public:
+    explicit pieces(float* memory) : next_(memory) {}
+    float* take(std::int64_t floats) {
+        float* piece = next_;
+        next_ += rounded(floats);
+        return piece;
+    }
+
+private:
+    float* next_;
+};
+
+}  // namespace
+
+training_recipe train(const input_op&, const node& n, const training_context&) {
+    throw error(errc::internal, fmt::format("layer '{}'", n.name), "inputs are not trained");
+}
+
+training_recipe train(const batch_norm_op& o, const node& n, const training_context& c) {
+    return train_norm(o, n, {}, c);
+}
+
+training_recipe train_norm(const batch_norm_op& o, const node& n, std::optional<activation> act,
+                           const training_context& c) {
+    const auto image = channels_of(n.type, c.batch);
+    const kernels::batch_norm_shape shape{image.batch * image.pixels, image.channels};
+    const parameter_view scale(o.scale, c.parameters);
+    const parameter_view shift(o.shift, c.parameters);
+    const std::int64_t channels = shape.channels;
+    const std::int64_t kernel_scratch = rounded(kernels::batch_norm_scratch(shape));
+
+    struct kept {
+        float *scale, *shift, *mean, *inv_std;
+    };
+    const auto layout = [channels](float* memory) {
+        pieces p(memory);
+        return kept{p.take(channels), p.take(channels), p.take(channels), p.take(channels)};
+    };
+    training_recipe r;
+    r.keeps_inputs = true;
+    r.forward_in_place = true;
+    r.gradient_in_place = true;
+    r.saved_floats = 4 * rounded(channels);
+    r.forward_scratch = kernel_scratch;
+    r.backward_scratch = kernel_scratch + 2 * rounded(channels);
+    r.forward = [=, epsilon = o.epsilon](const forward_memory& m) {
+        const kept k = layout(m.saved);
+        scale.read(k.scale);
+        shift.read(k.shift);
+        kernels::batch_norm_forward(shape, act, epsilon,
+                                    {m.inputs[0], k.scale, k.shift, m.output, k.mean,
+                                     m.statistics->variance.data(), k.inv_std, m.scratch});
+        std::copy_n(k.mean, channels, m.statistics->mean.data());
+    };
+    r.backward = [=](const backward_memory& m) {
+        const kept k = layout(m.saved);
+        pieces p(m.scratch);
+        float* diff_scale = p.take(channels);
+        float* diff_shift = p.take(channels);
+        kernels::batch_norm_backward(shape, act,
+                                     {m.inputs[0], m.diff_output, k.scale, k.shift, k.mean,
+                                      k.inv_std, m.diff_inputs[0].data, diff_scale, diff_shift,
+                                      p.take(kernel_scratch)});
+        scale.add_gradient(diff_scale);
+        shift.add_gradient(diff_shift);
+    };
+    return r;
+}
+
+training_recipe train(const activation_op& o, const node& n, const training_context& c) {
+    const std::int64_t count = element_count(n.type, c.batch);
+    training_recipe r;
+    r.keeps_inputs = true;
+    r.forward_in_place = true;
+    r.gradient_in_place = true;
+    r.forward = [kind = o.kind, count](const forward_memory& m) {
+        kernels::activation_forward(kind, count, m.inputs[0], m.output);
+    };
+    r.backward = [kind = o.kind, count](const backward_memory& m) {
+        kernels::activation_backward(kind, count, m.inputs[0], m.diff_output,
+                                     m.diff_inputs[0].data);
+    };
+    return r;
+}
+
+training_recipe train(const add_op&, const node& n, const training_context& c) {
+    const std::int64_t count = element_count(n.type, c.batch);
+    training_recipe r;
+    r.forward_in_place = true;
+    r.passes_gradient = true;
+    r.forward = [count](const forward_memory& m) {
+        const bool onto_second = m.output == m.inputs[1];
+        const float* base = onto_second ? m.inputs[1] : m.inputs[0];
+        if (m.output != base) {
+            std::memcpy(m.output, base, static_cast<std::size_t>(count) * sizeof(float));
+        }
+        kernels::add_inplace(count, onto_second ? m.inputs[0] : m.inputs[1], m.output);
+    };
+    return r;
+}
+
+training_recipe train(const channel_gate_op& o, const node& n, const training_context& c) {
+    const auto image = channels_of(n.type, c.batch);
+    const kernels::gate_shape gate{image.batch, image.channels, lathe::shape_of(o.reduce_weight)[0]};
+    std::vector<parameter_view> views;
+    for (const auto& p : parameters_of(o)) views.emplace_back(*p.ref, c.parameters);
+    const std::int64_t per_channel = rounded(image.batch * image.channels);
+
+    training_recipe r;
+    r.keeps_inputs = true;
+    r.forward_in_place = true;
+    r.gradient_in_place = true;
+    r.saved_floats = rounded(gate.forward_floats()) + rounded(gate.weight_floats());
+    r.backward_scratch = 2 * per_channel + rounded(gate.weight_floats());
+    r.forward = [=](const forward_memory& m) {
+        pieces p(m.saved);
+        const auto state = gate.state(p.take(gate.forward_floats()));
+        float* const weights = p.take(gate.weight_floats());
+        float* next = weights;
+        for (const auto& view : views) {
+            view.read(next);
+            next += view.size();
+        }
+        kernels::channel_mean(image, m.inputs[0], state.mean);
+        kernels::gate_forward(gate, gate.weights(weights), state);
+        kernels::channel_scale(image, m.inputs[0], state.gate, m.output);
+    };
+    r.backward = [=](const backward_memory& m) {
+        pieces saved(m.saved);
+        const auto state = gate.state(saved.take(gate.forward_floats()));
+        const auto weights = gate.weights(saved.take(gate.weight_floats()));
+        pieces scratch(m.scratch);
+        float* diff_gate = scratch.take(image.batch * image.channels);
+        float* diff_mean = scratch.take(image.batch * image.channels);
+        float* gradients = scratch.take(gate.weight_floats());
+        std::fill_n(gradients, gate.weight_floats(), 0.0F);
+        float* diff_input = m.diff_inputs[0].data;
+        kernels::channel_scale_gradient(image, m.inputs[0], m.diff_output, state.gate, diff_input,
+                                        diff_gate);
+        const auto split = gate.weights(gradients);
+        kernels::gate_backward(gate, weights, state, diff_gate, diff_mean,
+                               {const_cast<float*>(split.reduce_weight),
+                                const_cast<float*>(split.reduce_bias),
+                                const_cast<float*>(split.expand_weight),
+                                const_cast<float*>(split.expand_bias)});
+        kernels::add_channel_constant(image, diff_mean, 1.0F / static_cast<float>(image.pixels),
+                                      diff_input);
+        for (const auto& view : views) {
+            view.add_gradient(gradients);
+            gradients += view.size();
+        }
+    };
+    return r;
+}
+
+training_recipe train(const pool_op& o, const node& n, const training_context& c) {
+    const auto src = activation_desc(c.input_type(n), c.batch);
+    const auto dst = activation_desc(n.type, c.batch);
+    const auto algorithm = o.kind == pooling::max ? dnnl::algorithm::pooling_max
+                                                  : dnnl::algorithm::pooling_avg_exclude_padding;
+    const dnnl::memory::dims stride{o.stride[0], o.stride[1]};
+    const dnnl::memory::dims kernel{o.kernel[0], o.kernel[1]};
+    const dnnl::memory::dims padding{o.padding[0], o.padding[1]};
+    const auto forward_desc = [&] {
+        return dnnl::pooling_forward::primitive_desc(
+            cpu_engine(), dnnl::prop_kind::forward_training, algorithm, src, dst, stride, kernel,
+            {0, 0}, padding, padding, user_scratchpad());
+    };
+    const auto key = [&](primitive_kind kind) {
+        const auto& in = c.input_type(n).dims;
+        return primitive_key(kind, {static_cast<std::int64_t>(o.kind), c.batch, in[1].size(),
+                                    in[2].size(), in[3].size(), kernel[0], kernel[1], stride[0],
+                                    stride[1], padding[0], padding[1]});
+    };
+    const auto forward = c.primitives.get(key(primitive_kind::pooling), [&] {
+        const auto pd = forward_desc();
+        return made_primitive{dnnl::pooling_forward(pd), pd.src_desc(), {}, pd.dst_desc(),
+                              pd.workspace_desc(), pd.scratchpad_desc()};
+    });
+    const auto backward = c.primitives.get(key(primitive_kind::pooling_gradient), [&] {
+        const dnnl::pooling_backward::primitive_desc pd(cpu_engine(), algorithm, src, dst, stride,
+                                                        kernel, {0, 0}, padding, padding,
+                                                        forward_desc(), user_scratchpad());
+        return made_primitive{dnnl::pooling_backward(pd), pd.diff_src_desc(), {},
+                              pd.diff_dst_desc(), pd.workspace_desc(), pd.scratchpad_desc()};
+    });
+    const auto floats = [](const dnnl::memory::desc& d) {
+        return rounded(static_cast<std::int64_t>((d.get_size() + 3) / 4));
+    };
+    training_recipe r;
+    r.saved_floats = floats(forward->workspace);
+    r.forward_scratch = floats(forward->scratchpad);
+    r.backward_scratch = floats(backward->scratchpad);
+    const auto bind_extra = [](primitive_call& call, const made_primitive& p, float* saved,
+                               float* scratch) {
+        if (p.workspace.get_size() > 0) call.bind(DNNL_ARG_WORKSPACE, p.workspace, saved);
+        if (p.scratchpad.get_size() > 0) call.bind(DNNL_ARG_SCRATCHPAD, p.scratchpad, scratch);
+    };
+    r.forward = [=, stream = &c.stream](const forward_memory& m) {
+        primitive_call call(forward->primitive);
+        call.bind(DNNL_ARG_SRC, forward->src, const_cast<float*>(m.inputs[0]));
+        call.bind(DNNL_ARG_DST, forward->dst, m.output);
+        bind_extra(call, *forward, m.saved, m.scratch);
+        call.run(*stream);
+    };
+    r.backward = [=, stream = &c.stream](const backward_memory& m) {
+        primitive_call call(backward->primitive);
+        call.bind(DNNL_ARG_DIFF_DST, backward->dst, const_cast<float*>(m.diff_output));
+        call.bind(DNNL_ARG_DIFF_SRC, backward->src, m.diff_inputs[0].data);
+        bind_extra(call, *backward, m.saved, m.scratch);
+        call.run(*stream);
+    };
+    return r;
+}
+
+training_recipe train(const global_pool_op&, const node& n, const training_context& c) {
+    const auto image = channels_of(c.input_type(n), c.batch);
+    training_recipe r;
+    r.forward = [image](const forward_memory& m) {
+        kernels::channel_mean(image, m.inputs[0], m.output);
+    };
+    r.backward = [image](const backward_memory& m) {
+        kernels::set_channel_constant(image, m.diff_output, 1.0F / static_cast<float>(image.pixels),
+                                      m.diff_inputs[0].data);
+    };
+    return r;
+}
+
+training_recipe train(const concat_op&, const node& n, const training_context& c) {
+    std::vector<std::int64_t> channels;
+    for (const auto in : n.inputs) channels.push_back(c.type(in).dims[1].size());
+    const auto image = channels_of(n.type, c.batch);
+    const std::int64_t rows = image.batch * image.pixels;
+    training_recipe r;
+    r.gradient_optional = true;
+    r.forward = [=](const forward_memory& m) {
+        float* to = m.output;
+        for (std::int64_t row = 0; row < rows; ++row) {
+            for (std::size_t i = 0; i < channels.size(); ++i) {
+                to = std::copy_n(m.inputs[i] + row * channels[i], channels[i], to);
+            }
+        }
+    };
+    r.backward = [=](const backward_memory& m) {
+        const float* from = m.diff_output;
+        for (std::int64_t row = 0; row < rows; ++row) {
+            for (std::size_t i = 0; i < channels.size(); ++i) {
+                float* to = m.diff_inputs[i].data;
+                if (to != nullptr) std::copy_n(from, channels[i], to + row * channels[i]);
+                from += channels[i];
+            }
+        }
+    };
+    return r;
+}
+
+training_recipe train(const softmax_op&, const node& n, const training_context& c) {
+    const kernels::classification_shape shape{c.batch, n.type.dims[1].size()};
+    training_recipe r;
+    r.keeps_output = true;
+    r.gradient_in_place = true;
+    r.forward = [shape](const forward_memory& m) { kernels::softmax(shape, m.inputs[0], m.output); };
+    r.backward = [shape](const backward_memory& m) {
+        for (std::int64_t row = 0; row < shape.batch; ++row) {
+            const float* p = m.output + row * shape.classes;
+            const float* dy = m.diff_output + row * shape.classes;
+            float* dx = m.diff_inputs[0].data + row * shape.classes;
+            float inner = 0.0F;
+            for (std::int64_t k = 0; k < shape.classes; ++k) inner += p[k] * dy[k];
+            for (std::int64_t k = 0; k < shape.classes; ++k) dx[k] = p[k] * (dy[k] - inner);
+        }
+    };
+    return r;
+}
+
+}  // namespace lathe::detail

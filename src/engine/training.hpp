@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// How one layer is trained: what it needs, what it computes forward and backward.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "engine/primitive_cache.hpp"
+#include "lathe/engine/training_pass.hpp"
+#include "lathe/network/network.hpp"
+
+namespace lathe::detail {
+
+struct forward_memory {
+    std::vector<const float*> inputs;
+    float* output = nullptr;
+    float* saved = nullptr;    ///< lives until this layer's backward
+    float* scratch = nullptr;  ///< lives for this call
+    norm_statistics* statistics = nullptr;
+};
+
+/// Where the gradient of an input goes; null: nobody needs it.
+struct gradient_target {
+    float* data = nullptr;
+    bool accumulate = false;  ///< add to what another layer has left there
+};
+
+struct backward_memory {
+    std::vector<const float*> inputs;
+    const float* output = nullptr;
+    const float* diff_output = nullptr;
+    std::vector<gradient_target> diff_inputs;
+    float* saved = nullptr;
+    float* scratch = nullptr;
+};
+
+/// One layer, planned. The flags say which tensors must survive until backward.
+struct training_recipe {
+    bool keeps_inputs = false;
+    bool keeps_output = false;
+    bool forward_in_place = false;    ///< output may overwrite an input that nobody keeps
+    bool gradient_in_place = false;   ///< diff_inputs[0] may overwrite diff_output
+    bool passes_gradient = false;     ///< every diff input equals diff_output; backward is empty
+    bool accumulates = false;         ///< backward honours gradient_target::accumulate itself
+    bool gradient_optional = false;   ///< backward leaves out a gradient with a null target
+    std::int64_t saved_floats = 0;
+    std::int64_t forward_scratch = 0;   ///< floats
+    std::int64_t backward_scratch = 0;  ///< floats
+    std::function<void(const forward_memory&)> forward;
+    std::function<void(const backward_memory&)> backward;
+};
+
+/// What a recipe may look at while it is made; outlives it.
+struct training_context {
+    const network& net;
+    std::int64_t batch;
+    int threads;
+    const parameter_access& parameters;
+    primitive_cache& primitives;
+    const dnnl::stream& stream;
+
+    [[nodiscard]] const tensor_type& type(value_id v) const { return net.at(v).type; }
+    [[nodiscard]] const tensor_type& input_type(const node& n) const { return type(n.inputs[0]); }
+};
+
+/// Facet "training" of the ops, one overload each. Throws unsupported naming the layer.
+training_recipe train(const input_op&, const node&, const training_context&);
+training_recipe train(const conv2d_op&, const node&, const training_context&);
+training_recipe train(const activation_op&, const node&, const training_context&);
+training_recipe train(const add_op&, const node&, const training_context&);
+training_recipe train(const channel_gate_op&, const node&, const training_context&);
+training_recipe train(const pool_op&, const node&, const training_context&);
+training_recipe train(const global_pool_op&, const node&, const training_context&);
+training_recipe train(const concat_op&, const node&, const training_context&);
+training_recipe train(const linear_op&, const node&, const training_context&);
+training_recipe train(const softmax_op&, const node&, const training_context&);
+training_recipe train(const batch_norm_op&, const node&, const training_context&);
+/// Batch norm and the activation behind it in one kernel.
+training_recipe train_norm(const batch_norm_op&, const node&, std::optional<activation> act,
+                           const training_context&);
+
+/// A parameter where it lies: its region of the base tensor, resolved once.
+class parameter_view {
+public:
+    parameter_view(const param_ref& ref, const parameter_access& access);
+
+    [[nodiscard]] const std::vector<std::int64_t>& shape() const noexcept { return region_.shape; }
+    [[nodiscard]] std::int64_t size() const noexcept { return size_; }
+    /// The region is rows of consecutive values at a fixed distance, seen as (shape[0], rest).
+    [[nodiscard]] bool is_strided_matrix() const noexcept;
+    /// Distance of two rows of a strided matrix.
+    [[nodiscard]] std::int64_t row_stride() const noexcept { return full_row_; }
+    /// First element of a strided matrix.
+    [[nodiscard]] float* matrix() const noexcept { return memory_.value + offset_; }
+    [[nodiscard]] float* matrix_gradient() const noexcept { return memory_.gradient + offset_; }
+
+    void read(float* dense) const;
+    void add_gradient(const float* dense) const;
+
+private:
+    param_region region_;
+    std::vector<std::int64_t> full_shape_;
+    parameter_memory memory_;
+    std::int64_t size_ = 1;
+    std::int64_t full_size_ = 1;
+    std::int64_t full_row_ = 1;
+    std::int64_t offset_ = 0;
+};
+
+}  // namespace lathe::detail

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/training_plan.hpp"
+
+#include <algorithm>
+
+namespace lathe::detail {
+namespace {
+
+std::size_t index(value_id v) { return static_cast<std::size_t>(v); }
+
+bool is_output(const network& net, value_id value) {
+    return std::any_of(net.outputs().begin(), net.outputs().end(),
+                       [&](const network_output& o) { return o.value == value; });
+}
+
+/// The activation that can share a kernel with batch norm `v`.
+const activation_op* fused_activation(const network& net, value_id v) {
+    if (is_output(net, v) || net.users(v).size() != 1) return nullptr;
+    return std::get_if<activation_op>(&net.at(net.users(v)[0]).operation);
+}
+
+std::vector<training_layer> make_layers(const training_context& c) {
+    std::vector<training_layer> layers;
+    std::vector<bool> done(c.net.nodes().size(), false);
+    for (const auto in : c.net.inputs()) done[index(in)] = true;
+    for (std::size_t i = 0; i < done.size(); ++i) {
+        if (done[i]) continue;
+        const auto v = static_cast<value_id>(i);
+        const node& n = c.net.at(v);
+        training_layer layer{v, v, n.inputs, {}};
+        const auto* norm = std::get_if<batch_norm_op>(&n.operation);
+        const auto* act = norm != nullptr ? fused_activation(c.net, v) : nullptr;
+        if (act != nullptr) {
+            layer.output = c.net.users(v)[0];
+            done[index(layer.output)] = true;
+            layer.recipe = train_norm(*norm, n, act->kind, c);
+        } else {
+            layer.recipe = std::visit([&](const auto& o) { return train(o, n, c); }, n.operation);
+        }
+        layers.push_back(std::move(layer));
+    }
+    return layers;
+}
+
+class planner {
+public:
+    planner(const training_context& c, pass_kind kind) : c_(c), kind_(kind) {
+        plan_.layers = make_layers(c);
+        const std::size_t nodes = c.net.nodes().size();
+        plan_.value.assign(nodes, -1);
+        plan_.gradient.assign(nodes, -1);
+        producer_.assign(nodes, -1);
+        readers_.resize(nodes);
+        needs_gradient_.assign(nodes, false);
+        for (std::size_t i = 0; i < plan_.layers.size(); ++i) connect(static_cast<int>(i));
+    }
+
+    training_plan run() && {
+        for (std::size_t i = 0; i < plan_.layers.size(); ++i) forward(i);
+        extend(plan_.value[index(c_.net.outputs()[0].value)], loss_time());
+        plan_.backward_scratch.assign(plan_.layers.size(), -1);
+        plan_.temporary.resize(plan_.layers.size());
+        plan_.deliveries.resize(plan_.layers.size());
+        if (kind_ == pass_kind::training) {
+            start_gradient();
+            for (std::size_t i = plan_.layers.size(); i-- > 0;) backward(i);
+        }
+        plan_.memory = plan_memory(slots_);
+        return std::move(plan_);
+    }
+
+private:
+    void connect(int i) {
+        const auto& layer = plan_.layers[static_cast<std::size_t>(i)];
+        producer_[index(layer.output)] = i;
+        bool needs = !parameters_of(c_.net.at(layer.first).operation).empty();
+        for (const auto in : layer.inputs) {
+            readers_[index(in)].push_back(i);
+            needs = needs || needs_gradient_[index(in)];
+        }
+        needs_gradient_[index(layer.output)] = needs;
+    }
+
+    [[nodiscard]] int layer_count() const { return static_cast<int>(plan_.layers.size()); }
+    [[nodiscard]] int loss_time() const { return layer_count(); }
+    [[nodiscard]] int backward_time(std::size_t i) const {
+        return 2 * layer_count() - static_cast<int>(i);
+    }
+
+    slot new_slot(std::int64_t floats, int first, int last) {
+        if (floats == 0) return -1;
+        slots_.push_back({floats * static_cast<std::int64_t>(sizeof(float)), first, last});
+        owners_.emplace_back();
+        return static_cast<slot>(slots_.size()) - 1;
+    }
+    void extend(slot s, int time) {
+        if (s < 0) return;
+        auto& b = slots_[static_cast<std::size_t>(s)];
+        b.first = std::min(b.first, time);
+        b.last = std::max(b.last, time);
+    }
+    [[nodiscard]] std::int64_t floats(value_id v) const {
+        return element_count(c_.type(v), c_.batch);
+    }
+
+    /// An input whose memory the output of layer i may take over, or -1.
+    [[nodiscard]] value_id overwritable(std::size_t i) const {
+        const auto& layer = plan_.layers[i];
+        if (!layer.recipe.forward_in_place) return -1;
+        if (kind_ == pass_kind::training && layer.recipe.keeps_inputs) return -1;
+        for (const auto in : layer.inputs) {
+            const int maker = producer_[index(in)];
+            if (maker < 0 || is_output(c_.net, in)) continue;
+            const bool kept = kind_ == pass_kind::training &&
+                              plan_.layers[static_cast<std::size_t>(maker)].recipe.keeps_output;
+            if (!kept && kept_by_nobody(in, static_cast<int>(i))) return in;
+        }
+        return -1;
+    }
+    /// Layer i is the last to read the value, in this pass or in its backward.
+    [[nodiscard]] bool kept_by_nobody(value_id v, int i) const {
+        for (const int reader : readers_[index(v)]) {
+            if (reader == i) continue;
+            if (reader > i) return false;
+            if (kind_ == pass_kind::training &&
+                plan_.layers[static_cast<std::size_t>(reader)].recipe.keeps_inputs) {
+                return false;
+            }
+        }
+        return std::count(plan_.layers[static_cast<std::size_t>(i)].inputs.begin(),
+                          plan_.layers[static_cast<std::size_t>(i)].inputs.end(), v) == 1;
+    }
+
+    void forward(std::size_t i) {
+        const auto& layer = plan_.layers[i];
+        const int now = static_cast<int>(i);
+        const bool trains = kind_ == pass_kind::training;
+        const value_id source = overwritable(i);
+        slot& out = plan_.value[index(layer.output)];
+        out = source >= 0 ? plan_.value[index(source)] : new_slot(floats(layer.output), now, now);
+        for (const auto in : layer.inputs) {
+            extend(plan_.value[index(in)], now);
+            if (trains && layer.recipe.keeps_inputs) extend(plan_.value[index(in)], backward_time(i));
+        }
+        extend(out, trains && layer.recipe.keeps_output ? backward_time(i) : now);
+        plan_.saved.push_back(
+            new_slot(layer.recipe.saved_floats, now, trains ? backward_time(i) : now));
+        plan_.forward_scratch.push_back(new_slot(layer.recipe.forward_scratch, now, now));
+    }
+
+    void start_gradient() {
+        const value_id out = c_.net.outputs()[0].value;
+        const slot s = new_slot(floats(out), loss_time(), loss_time());
+        give(out, s);
+    }
+    void give(value_id v, slot s) {
+        plan_.gradient[index(v)] = s;
+        owners_[static_cast<std::size_t>(s)].push_back(v);
+    }
+    [[nodiscard]] std::vector<value_id>& owners(slot s) {
+        return owners_[static_cast<std::size_t>(s)];
+    }
+
+    void backward(std::size_t i) {
+        const auto& layer = plan_.layers[i];
+        const slot g = plan_.gradient[index(layer.output)];
+        auto& ways = plan_.deliveries[i];
+        ways.assign(layer.inputs.size(), delivery::none);
+        plan_.temporary[i].assign(layer.inputs.size(), -1);
+        if (g < 0 || !needs_gradient_[index(layer.output)]) {
+            plan_.gradient[index(layer.output)] = -1;
+            return;
+        }
+        const int now = backward_time(i);
+        extend(g, now);
+        std::erase(owners(g), layer.output);
+        plan_.backward_scratch[i] = new_slot(layer.recipe.backward_scratch, now, now);
+        for (std::size_t k = 0; k < layer.inputs.size(); ++k) ways[k] = deliver(i, k, g);
+    }
+
+    delivery deliver(std::size_t i, std::size_t k, slot g) {
+        const auto& layer = plan_.layers[i];
+        const value_id in = layer.inputs[k];
+        const int now = backward_time(i);
+        if (!needs_gradient_[index(in)]) {
+            if (layer.recipe.gradient_optional || layer.recipe.passes_gradient) return delivery::none;
+            plan_.temporary[i][k] = new_slot(floats(in), now, now);
+            return delivery::discard;
+        }
+        slot& target = plan_.gradient[index(in)];
+        if (target >= 0) {
+            extend(target, now);
+            if (layer.recipe.accumulates || layer.recipe.passes_gradient) return delivery::accumulate;
+            plan_.temporary[i][k] = new_slot(floats(in), now, now);
+            return delivery::add_after;
+        }
+        if (layer.recipe.passes_gradient && may_share(i, in, g)) {
+            give(in, g);
+            return delivery::shared;
+        }
+        if (layer.recipe.gradient_in_place && k == 0 && owners(g).empty()) {
+            give(in, g);
+            return delivery::write;
+        }
+        const slot fresh = new_slot(floats(in), now, now);
+        give(in, fresh);
+        return delivery::write;
+    }
+
+    /// May value v use the output gradient of layer i as its own? Whoever changes it later must come
+    /// after every other owner has read it.
+    [[nodiscard]] bool may_share(std::size_t i, value_id v, slot g) {
+        const auto& other_owners = owners(g);
+        for (const auto other : other_owners) {
+            if (other == v) return false;
+            const value_id first = std::min(v, other);
+            const value_id second = std::max(v, other);
+            const int reads = producer_[index(second)];
+            for (const int user : readers_[index(second)]) {
+                if (user < static_cast<int>(i)) return false;
+            }
+            for (const int user : readers_[index(first)]) {
+                if (user < static_cast<int>(i) && user >= reads) return false;
+            }
+            if (producer_[index(first)] > reads) return false;
+        }
+        return true;
+    }
+
+    const training_context& c_;
+    pass_kind kind_;
+    training_plan plan_;
+    std::vector<planned_buffer> slots_;
+    std::vector<std::vector<value_id>> owners_;  ///< per slot: gradients in it that are still unread
+    std::vector<int> producer_;                  ///< layer that makes a value, -1 for inputs
+    std::vector<std::vector<int>> readers_;      ///< layers that read a value
+    std::vector<bool> needs_gradient_;
+};
+
+}  // namespace
+
+training_plan plan_training(const training_context& context, pass_kind kind) {
+    return planner(context, kind).run();
+}
+
+}  // namespace lathe::detail
