@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Element-wise kernels on `count` contiguous float32 values. NaN is passed on by all of them.
+// Element-wise kernels on `count` contiguous float32 values. Values pass NaN on, and
+// so do gradients where the derivative at the input is not zero.
 #pragma once
 
 #include <cstdint>
