@@ -3,77 +3,42 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "lathe/core/error.hpp"
-#include "search_space/elastic_layers.hpp"
+#include "search_space/options.hpp"
 
 namespace lathe {
 namespace {
 
+using detail::choose;
 using detail::extent;
 using detail::fixed;
-using sizes = std::vector<std::int64_t>;
-
-[[noreturn]] void refuse(const std::string& member, const std::string& problem,
-                         const std::string& remedy) {
-    throw error(errc::bad_input, "mobile_space_spec::" + member, problem, remedy);
-}
-
-void check_number(const std::string& member, std::int64_t value, std::int64_t least) {
-    if (value < least) {
-        refuse(member, fmt::format("{}", value), fmt::format("give at least {}", least));
-    }
-}
-
-/// Options ascend strictly, start at `least` and leave `rest` when divided by `step`.
-void check_options(const std::string& member, const sizes& options, std::int64_t least,
-                   std::int64_t step = 1, std::int64_t rest = 0) {
-    bool good = !options.empty();
-    for (std::size_t i = 0; i < options.size(); ++i) {
-        good = good && options[i] >= least && options[i] % step == rest &&
-               (i == 0 || options[i - 1] < options[i]);
-    }
-    if (good) return;
-    std::string kind = "numbers";
-    if (step > 1) kind = rest == 0 ? fmt::format("multiples of {}", step) : "odd numbers";
-    refuse(member, fmt::format("options [{}]", fmt::join(options, ", ")),
-           fmt::format("give at least one option: ascending {} from {} on", kind, least));
-}
+using detail::gene;
 
 void check(const mobile_space_spec& spec) {
-    check_number("input_channels", spec.input_channels, 1);
-    check_options("resolutions", spec.resolutions, 1);
-    check_number("classes", spec.classes, 2);
-    check_options("stem_widths", spec.stem_widths, 8, 8);
-    check_number("stem_stride", spec.stem_stride, 1);
-    check_options("head_width", {spec.head_width}, 8, 8);
-    if (spec.stages.empty()) refuse("stages", "there is none", "give at least one stage");
+    using detail::check_number;
+    using detail::check_options;
+    const std::string place = "mobile_space_spec::";
+    check_number(place + "input_channels", spec.input_channels, 1);
+    check_options(place + "resolutions", spec.resolutions, 1);
+    check_number(place + "classes", spec.classes, 2);
+    check_options(place + "stem_widths", spec.stem_widths, 8, 8);
+    check_number(place + "stem_stride", spec.stem_stride, 1);
+    check_options(place + "head_width", {spec.head_width}, 8, 8);
+    if (spec.stages.empty()) {
+        throw error(errc::bad_input, place + "stages", "there is none", "give at least one stage");
+    }
     for (std::size_t s = 0; s < spec.stages.size(); ++s) {
         const auto& stage = spec.stages[s];
-        const auto member = [&](const char* name) { return fmt::format("stages[{}].{}", s, name); };
-        check_options(member("widths"), stage.widths, 8, 8);
-        check_number(member("min_depth"), stage.min_depth, 1);
-        check_number(member("max_depth"), stage.max_depth, stage.min_depth);
-        check_number(member("stride"), stage.stride, 1);
-        check_options(member("expansions"), stage.expansions, 1);
-        check_options(member("kernels"), stage.kernels, 1, 2, 1);
+        const std::string prefix = fmt::format("{}stages[{}].", place, s);
+        check_options(prefix + "widths", stage.widths, 8, 8);
+        check_number(prefix + "min_depth", stage.min_depth, 1);
+        check_number(prefix + "max_depth", stage.max_depth, stage.min_depth);
+        check_number(prefix + "stride", stage.stride, 1);
+        check_options(prefix + "expansions", stage.expansions, 1);
+        check_options(prefix + "kernels", stage.kernels, 1, 2, 1);
     }
-}
-
-std::vector<std::string> texts(const sizes& options) {
-    std::vector<std::string> result;
-    for (const auto n : options) result.push_back(std::to_string(n));
-    return result;
-}
-
-std::size_t gene(const genotype& g, int axis) {
-    return axis < 0 ? 0 : g.genes[static_cast<std::size_t>(axis)];
-}
-
-extent choose(const sizes& options, const genotype& g, int axis) {
-    return {options[gene(g, axis)], options.back()};
 }
 
 bool gated(gate_choice choice, const genotype& g, int axis) {
@@ -121,35 +86,29 @@ value_id add_block(network_builder& builder, value_id input, const block& b,
 }  // namespace
 
 mobile_space::mobile_space(mobile_space_spec spec) : spec_(std::move(spec)) {
+    using detail::add_axis;
     check(spec_);
-    constexpr auto ordinal = axis_kind::ordinal;
-    resolution_axis_ = add_axis("resolution", ordinal, texts(spec_.resolutions));
-    stem_axis_ = add_axis("stem.width", ordinal, texts(spec_.stem_widths));
+    resolution_axis_ = add_axis(axes_, "resolution", spec_.resolutions);
+    stem_axis_ = add_axis(axes_, "stem.width", spec_.stem_widths);
     for (std::size_t s = 0; s < spec_.stages.size(); ++s) {
         const auto& stage = spec_.stages[s];
         const std::string name = fmt::format("s{}", s + 1);
-        sizes depths;
+        detail::sizes depths;
         for (auto d = stage.min_depth; d <= stage.max_depth; ++d) depths.push_back(d);
         stage_axes a;
-        a.width = add_axis(name + ".width", ordinal, texts(stage.widths));
-        a.depth = add_axis(name + ".depth", ordinal, texts(depths));
+        a.width = add_axis(axes_, name + ".width", stage.widths);
+        a.depth = add_axis(axes_, name + ".depth", depths);
         a.gate = stage.gate == gate_choice::optional
-                     ? add_axis(name + ".gate", axis_kind::categorical, {"no", "yes"})
+                     ? add_axis(axes_, name + ".gate", axis_kind::categorical, {"no", "yes"})
                      : -1;
         for (std::int64_t b = 1; b <= stage.max_depth; ++b) {
             const std::string prefix = fmt::format("{}.b{}", name, b);
-            const int expansion = add_axis(prefix + ".expansion", ordinal, texts(stage.expansions));
-            const int kernel = add_axis(prefix + ".kernel", ordinal, texts(stage.kernels));
+            const int expansion = add_axis(axes_, prefix + ".expansion", stage.expansions);
+            const int kernel = add_axis(axes_, prefix + ".kernel", stage.kernels);
             a.blocks.push_back({expansion, kernel});
         }
         stage_axes_.push_back(std::move(a));
     }
-}
-
-int mobile_space::add_axis(std::string name, axis_kind kind, std::vector<std::string> options) {
-    if (options.size() < 2) return -1;
-    axes_.push_back({std::move(name), kind, std::move(options)});
-    return static_cast<int>(axes_.size()) - 1;
 }
 
 std::int64_t mobile_space::depth_of(const genotype& g, std::size_t stage) const {
@@ -209,15 +168,9 @@ network mobile_space::lower(const genotype& g) const {
     return std::move(builder).build();
 }
 
-genotype mobile_space::largest() const {
-    genotype g;
-    for (const auto& a : axes_) g.genes.push_back(static_cast<std::uint16_t>(a.size() - 1));
-    return g;
-}
+genotype mobile_space::largest() const { return detail::last_options(axes_); }
 
-genotype mobile_space::smallest() const {
-    return genotype{std::vector<std::uint16_t>(axes_.size(), 0)};
-}
+genotype mobile_space::smallest() const { return detail::first_options(axes_); }
 
 member_count mobile_space::count() const noexcept {
     member_count total = member_count(spec_.resolutions.size()) *

@@ -83,7 +83,6 @@ private:
         std::vector<block_axes> blocks;
     };
 
-    int add_axis(std::string name, axis_kind kind, std::vector<std::string> options);
     [[nodiscard]] std::int64_t depth_of(const genotype& g, std::size_t stage) const;
 
     mobile_space_spec spec_;
