@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// Trains a weight-sharing supernet on images.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "lathe/data/loader.hpp"
+#include "lathe/engine/training_pass.hpp"
+#include "lathe/search_space/members.hpp"
+#include "lathe/supernet/weight_store.hpp"
+
+namespace lathe {
+
+/// The networks of one step: the first one learns from the labels and teaches the others. Must be a
+/// function of `random` alone.
+using subnet_sampler = std::function<std::vector<network>(rng random)>;
+
+/// Sandwich rule (Yu, Huang 2019; Yu et al., BigNAS, 2020): largest, `random_members` random ones,
+/// smallest. The space must outlive the sampler.
+template <ElasticSpace Space>
+[[nodiscard]] subnet_sampler sandwich(const Space& space, int random_members = 2) {
+    return [&space, random_members](rng random) {
+        std::vector<network> nets;
+        nets.push_back(space.lower(space.largest()));
+        for (int i = 0; i < random_members; ++i) nets.push_back(space.lower(sample_member(space, random)));
+        nets.push_back(space.lower(space.smallest()));
+        return nets;
+    };
+}
+
+/// Uniform sampling for spaces without a largest member; every network learns from the labels.
+template <SearchSpace Space>
+[[nodiscard]] subnet_sampler uniform_members(const Space& space, int members = 1) {
+    return [&space, members](rng random) {
+        std::vector<network> nets;
+        for (int i = 0; i < members; ++i) nets.push_back(space.lower(sample_member(space, random)));
+        return nets;
+    };
+}
+
+enum class teaching : std::uint8_t {
+    labels,       ///< every network learns from the labels
+    distillation  ///< all but the first learn the first one's probabilities
+};
+
+/// Exactly one of `seconds` and `steps` is above 0. With `steps` the result is a function of the
+/// settings and the data; with `seconds` the schedule follows the clock.
+struct training_settings {
+    double seconds = 0.0;  ///< of training, evaluation and checkpoints excluded
+    std::int64_t steps = 0;
+    int threads = 1;
+    std::uint64_t seed = 1;
+    float learning_rate = 0.2F;  ///< peak
+    double warm_up = 0.05;       ///< share of the budget that the learning rate rises linearly
+    float momentum = 0.9F;
+    float weight_decay = 1e-4F;
+    float label_smoothing = 0.1F;
+    float clip_norm = 5.0F;
+    teaching others = teaching::distillation;
+    double checkpoint_seconds = 120.0;
+    std::filesystem::path checkpoint;  ///< empty: none is written
+};
+
+struct training_progress {
+    std::int64_t step = 0;
+    double seconds = 0.0;           ///< of training so far, earlier sessions included
+    double share_done = 0.0;        ///< 0 to 1
+    double epoch = 0.0;
+    double loss_first = 0.0;        ///< running means
+    double loss_last = 0.0;
+    double accuracy_first = 0.0;    ///< on training batches
+    double accuracy_last = 0.0;
+    double learning_rate = 0.0;
+    double images_per_second = 0.0; ///< of the data, each counted once a step
+    int roll_backs = 0;
+};
+using training_probe = std::function<void(const training_progress&)>;
+
+struct training_report {
+    training_progress last;
+    bool complete = false;  ///< false: stopped on request before the budget was used
+    pass_counters passes;
+};
+
+/// Forward and backward of every sampled network on the same batch, gradients summed, one update.
+/// Images are resized to each network's input. A non-finite loss or gradient rolls back to the last
+/// good state, halves the learning rate and goes on with other batches; the fourth time it throws
+/// numeric. Writes a checkpoint every `checkpoint_seconds` and at the end; starts from an existing one
+/// made with the same settings, data and sampler output; throws bad_input for another one.
+/// Throws bad_input for settings out of range, naming the setting.
+[[nodiscard]] training_report train_supernet(weight_store& weights, const subnet_sampler& sampler,
+                                             const batch_reader& data,
+                                             const training_settings& settings,
+                                             const training_probe& probe = {},
+                                             std::stop_token stop = {});
+
+}  // namespace lathe

@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lathe/supernet/trainer.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <numbers>
+
+#include "engine/kernels/loss.hpp"
+#include "lathe/core/error.hpp"
+#include "lathe/supernet/checkpoint.hpp"
+
+namespace lathe {
+namespace {
+
+constexpr int most_roll_backs = 3;
+constexpr std::int64_t steps_between_good_states = 50;
+
+void require(bool fine, const char* setting, double value, const char* remedy) {
+    if (!fine) {
+        throw error(errc::bad_input, "training settings", fmt::format("{} is {}", setting, value),
+                    remedy);
+    }
+}
+
+void check(const training_settings& s) {
+    require((s.seconds > 0.0) != (s.steps > 0), "seconds", s.seconds,
+            "give either seconds or steps, above 0");
+    require(s.threads >= 1, "threads", s.threads, "give at least 1");
+    require(s.learning_rate > 0.0F, "learning_rate", s.learning_rate, "give a number above 0");
+    require(s.warm_up >= 0.0 && s.warm_up < 1.0, "warm_up", s.warm_up, "give a share from 0 to 1");
+    require(s.momentum >= 0.0F && s.momentum < 1.0F, "momentum", s.momentum,
+            "give a number from 0 to below 1");
+    require(s.weight_decay >= 0.0F, "weight_decay", s.weight_decay, "give a number of at least 0");
+    require(s.label_smoothing >= 0.0F && s.label_smoothing < 1.0F, "label_smoothing",
+            s.label_smoothing, "give a number from 0 to below 1");
+    require(s.clip_norm >= 0.0F, "clip_norm", s.clip_norm, "give a number of at least 0");
+}
+
+/// Linear warm-up, then half a cosine to zero (Loshchilov, Hutter 2017).
+double schedule(const training_settings& s, double share) {
+    if (share < s.warm_up) return s.learning_rate * (share / s.warm_up);
+    const double x = (share - s.warm_up) / (1.0 - s.warm_up);
+    return s.learning_rate * 0.5 * (1.0 + std::cos(std::numbers::pi * std::min(x, 1.0)));
+}
+
+/// What must be the same for a checkpoint to be continued.
+std::string digest(const training_settings& s, const batch_reader& data, const weight_store& w) {
+    hasher h;
+    const auto add = [&](double v) { h.add_bytes(std::as_bytes(std::span(&v, 1))); };
+    for (const double v :
+         {s.seconds, static_cast<double>(s.steps), static_cast<double>(s.threads),
+          static_cast<double>(s.seed), static_cast<double>(s.learning_rate), s.warm_up,
+          static_cast<double>(s.momentum), static_cast<double>(s.weight_decay),
+          static_cast<double>(s.label_smoothing), static_cast<double>(s.clip_norm)}) {
+        add(v);
+    }
+    h.add(static_cast<std::uint64_t>(s.others)).add(static_cast<std::uint64_t>(data.batch()));
+    h.add(data.steps_per_epoch());
+    for (const auto& [name, t] : w.tensors()) h.add(name);
+    return to_hex(h.value());
+}
+
+struct batch_result {
+    double loss = 0.0;
+    double accuracy = 0.0;
+};
+
+/// Runs networks of one step on one batch.
+class step_runner {
+public:
+    step_runner(weight_store& weights, const training_settings& settings)
+        : weights_(weights), settings_(settings), pass_(settings.threads) {}
+
+    /// One result per network. False: something was not finite.
+    bool run(const std::vector<network>& nets, const image_batch& batch, image_shape shape,
+             std::vector<batch_result>& results) {
+        weights_.start_step();
+        results.assign(nets.size(), {});
+        for (std::size_t i = 0; i < nets.size(); ++i) {
+            weights_.add(nets[i]);
+            weights_.use(nets[i]);
+            results[i] = train_one(nets[i], batch, shape, i == 0);
+            if (!std::isfinite(results[i].loss)) return false;
+        }
+        return std::isfinite(weights_.gradient_norm());
+    }
+
+    [[nodiscard]] const pass_counters& counters() const { return pass_.counters(); }
+
+private:
+    batch_result train_one(const network& net, const image_batch& batch, image_shape shape,
+                           bool first) {
+        const auto images = resized(net, batch, shape);
+        const auto logits = pass_.forward(net, weights_.access(), images, batch.count);
+        const auto classes = static_cast<std::int64_t>(logits.size()) / batch.count;
+        const kernels::classification_shape rows{batch.count, classes};
+        gradient_.resize(logits.size());
+        batch_result result;
+        result.accuracy = share_right(logits, batch.labels, classes);
+        if (first || settings_.others == teaching::labels) {
+            result.loss = kernels::softmax_cross_entropy(rows, logits.data(), batch.labels.data(),
+                                                         settings_.label_smoothing,
+                                                         gradient_.data());
+        } else {
+            result.loss = kernels::softmax_cross_entropy(rows, logits.data(), teacher_.data(),
+                                                         gradient_.data());
+        }
+        if (first) {
+            teacher_.resize(logits.size());
+            kernels::softmax(rows, logits.data(), teacher_.data());
+        }
+        if (std::isfinite(result.loss)) pass_.backward(gradient_);
+        return result;
+    }
+
+    std::span<const float> resized(const network& net, const image_batch& batch, image_shape from) {
+        const auto& dims = net.at(net.inputs()[0]).type.dims;
+        const image_shape to{static_cast<std::int32_t>(dims[2].size()),
+                             static_cast<std::int32_t>(dims[3].size()), from.channels};
+        if (to == from) return batch.images;
+        images_.resize(static_cast<std::size_t>(batch.count) * to.elements());
+        resize_bilinear(batch.images, static_cast<std::size_t>(batch.count), from, images_, to);
+        return images_;
+    }
+
+    static double share_right(std::span<const float> logits, std::span<const std::int32_t> labels,
+                              std::int64_t classes) {
+        std::int64_t right = 0;
+        for (std::size_t i = 0; i < labels.size(); ++i) {
+            const auto row = logits.subspan(i * static_cast<std::size_t>(classes),
+                                            static_cast<std::size_t>(classes));
+            right += std::ranges::max_element(row) - row.begin() == labels[i];
+        }
+        return static_cast<double>(right) / static_cast<double>(labels.size());
+    }
+
+    weight_store& weights_;
+    const training_settings& settings_;
+    training_pass pass_;
+    std::vector<float> images_, gradient_, teacher_;
+};
+
+/// Values and momentum to go back to.
+class good_state {
+public:
+    void remember(const weight_store& weights, std::int64_t step) {
+        step_ = step;
+        kept_.clear();
+        for (const auto& [name, t] : weights.tensors()) kept_[name] = {t.value, t.velocity};
+    }
+    /// Tensors that came later are dropped: they are made again when they are needed.
+    void restore(weight_store& weights) const {
+        std::erase_if(weights.tensors(), [&](const auto& entry) { return !kept_.contains(entry.first); });
+        for (auto& [name, t] : weights.tensors()) {
+            t.value = kept_.at(name).value;
+            t.velocity = kept_.at(name).velocity;
+        }
+    }
+    [[nodiscard]] std::int64_t step() const noexcept { return step_; }
+
+private:
+    struct content {
+        std::vector<float> value, velocity;
+    };
+    std::map<std::string, content> kept_;
+    std::int64_t step_ = 0;
+};
+
+class supernet_trainer {
+public:
+    supernet_trainer(weight_store& weights, const subnet_sampler& sampler, const batch_reader& data,
+                     const training_settings& settings, const training_probe& probe,
+                     std::stop_token stop)
+        : weights_(weights),
+          sampler_(sampler),
+          settings_(settings),
+          probe_(probe),
+          stop_(std::move(stop)),
+          shape_(data.shape()),
+          runner_(weights, settings) {
+        check(settings);
+        for (const auto& net : sampler_(step_rng(0))) weights_.add(net);
+        state_.settings = digest(settings, data, weights);
+        if (!settings.checkpoint.empty() && std::filesystem::exists(settings.checkpoint)) resume();
+        batches_ = std::make_unique<loader>(data, state_.position);
+    }
+
+    training_report run() {
+        good_.remember(weights_, state_.step);
+        clock::time_point last_checkpoint = clock::now();
+        while (share_done() < 1.0 && !stop_.stop_requested()) {
+            const auto start = clock::now();
+            one_step();
+            state_.seconds += std::chrono::duration<double>(clock::now() - start).count();
+            if (probe_) probe_(progress());
+            if (std::chrono::duration<double>(clock::now() - last_checkpoint).count() >=
+                settings_.checkpoint_seconds) {
+                save();
+                last_checkpoint = clock::now();
+            }
+        }
+        save();
+        return {progress(), share_done() >= 1.0, runner_.counters()};
+    }
+
+private:
+    using clock = std::chrono::steady_clock;
+
+    [[nodiscard]] rng step_rng(std::int64_t step) const {
+        return rng(settings_.seed).child("subnets", static_cast<std::uint64_t>(step));
+    }
+    [[nodiscard]] double share_done() const {
+        return settings_.steps > 0
+                   ? static_cast<double>(state_.step) / static_cast<double>(settings_.steps)
+                   : state_.seconds / settings_.seconds;
+    }
+    [[nodiscard]] double learning_rate() const {
+        return schedule(settings_, std::min(share_done(), 1.0)) * std::ldexp(1.0, -state_.roll_backs);
+    }
+
+    void one_step() {
+        const auto batch = batches_->next();
+        const auto nets = sampler_(step_rng(state_.step));
+        const bool finite = runner_.run(nets, batch, shape_, results_);
+        if (finite) {
+            weights_.apply({static_cast<float>(learning_rate()), settings_.momentum,
+                            settings_.weight_decay, settings_.clip_norm});
+            keep_means();
+        } else {
+            roll_back();
+        }
+        ++state_.step;
+        state_.position = batches_->position();
+        images_ += batch.count;
+        if (finite && state_.step - good_.step() >= steps_between_good_states) {
+            good_.remember(weights_, state_.step);
+        }
+    }
+
+    void roll_back() {
+        if (++state_.roll_backs > most_roll_backs) {
+            throw error(errc::numeric, "training",
+                        fmt::format("the loss was not finite for the {}th time, at step {}",
+                                    state_.roll_backs, state_.step),
+                        "lower learning_rate or clip_norm");
+        }
+        good_.restore(weights_);
+    }
+
+    void keep_means() {
+        constexpr double keep = 0.98;
+        const auto mix = [&](double& mean, double value) {
+            mean = has_means_ ? keep * mean + (1.0 - keep) * value : value;
+        };
+        mix(means_.loss_first, results_.front().loss);
+        mix(means_.loss_last, results_.back().loss);
+        mix(means_.accuracy_first, results_.front().accuracy);
+        mix(means_.accuracy_last, results_.back().accuracy);
+        has_means_ = true;
+    }
+
+    [[nodiscard]] training_progress progress() const {
+        training_progress p = means_;
+        p.step = state_.step;
+        p.seconds = state_.seconds;
+        p.share_done = std::min(share_done(), 1.0);
+        p.epoch = static_cast<double>(state_.position.epoch) +
+                  static_cast<double>(state_.position.step) /
+                      static_cast<double>(batches_->steps_per_epoch());
+        p.learning_rate = learning_rate();
+        p.images_per_second = state_.seconds > 0.0 && state_.seconds > seconds_before_
+                                  ? static_cast<double>(images_) / (state_.seconds - seconds_before_)
+                                  : 0.0;
+        p.roll_backs = state_.roll_backs;
+        return p;
+    }
+
+    void save() const {
+        if (!settings_.checkpoint.empty()) save_checkpoint(settings_.checkpoint, weights_, state_);
+    }
+
+    void resume() {
+        checkpoint c = load_checkpoint(settings_.checkpoint);
+        if (c.state.settings != state_.settings) {
+            throw error(errc::bad_input, settings_.checkpoint.string(),
+                        "the checkpoint was made with other settings, data or space",
+                        "use the settings of then, or start in another folder");
+        }
+        state_ = std::move(c.state);
+        weights_.tensors() = std::move(c.tensors);
+        seconds_before_ = state_.seconds;
+    }
+
+    weight_store& weights_;
+    const subnet_sampler& sampler_;
+    training_settings settings_;
+    const training_probe& probe_;
+    std::stop_token stop_;
+    image_shape shape_;
+    step_runner runner_;
+    std::unique_ptr<loader> batches_;
+    training_state state_;
+    good_state good_;
+    std::vector<batch_result> results_;
+    training_progress means_;
+    bool has_means_ = false;
+    std::int64_t images_ = 0;
+    double seconds_before_ = 0.0;
+};
+
+}  // namespace
+
+training_report train_supernet(weight_store& weights, const subnet_sampler& sampler,
+                               const batch_reader& data, const training_settings& settings,
+                               const training_probe& probe, std::stop_token stop) {
+    return supernet_trainer(weights, sampler, data, settings, probe, std::move(stop)).run();
+}
+
+}  // namespace lathe

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lathe/supernet/weight_store.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <numeric>
+
+#include "engine/kernels/sgd.hpp"
+#include "lathe/core/error.hpp"
+#include "lathe/core/rng.hpp"
+#include "lathe/network/region_copy.hpp"
+
+namespace lathe {
+namespace {
+
+std::int64_t product(const std::vector<std::int64_t>& shape, std::size_t from) {
+    return std::accumulate(shape.begin() + static_cast<std::ptrdiff_t>(from), shape.end(),
+                           std::int64_t{1}, std::multiplies<>());
+}
+
+void initialise(weight_tensor& t, rng random) {
+    const auto fan_in = static_cast<double>(product(t.shape, 1));
+    switch (t.role) {
+        case param_role::conv_weight:
+            for (auto& v : t.value) v = static_cast<float>(random.normal() * std::sqrt(2.0 / fan_in));
+            break;
+        case param_role::linear_weight:
+            for (auto& v : t.value) {
+                v = static_cast<float>((2.0 * random.real() - 1.0) / std::sqrt(fan_in));
+            }
+            break;
+        case param_role::norm_scale: std::fill(t.value.begin(), t.value.end(), 1.0F); break;
+        case param_role::norm_shift:
+        case param_role::bias: break;
+    }
+}
+
+bool decays(param_role role) {
+    return role == param_role::conv_weight || role == param_role::linear_weight;
+}
+
+/// 1 where any region covers, 0 elsewhere.
+std::vector<float> coverage(const weight_tensor& t) {
+    std::vector<float> covered(t.value.size(), 0.0F);
+    for (const auto& region : t.used) {
+        const std::vector<float> ones(static_cast<std::size_t>(product(region.shape, 0)), 1.0F);
+        scatter_add(region, t.shape, ones, covered);
+    }
+    return covered;
+}
+
+}  // namespace
+
+void weight_store::add(const network& net) {
+    for (const auto& n : net.nodes()) {
+        for (const auto& p : parameters_of(n.operation)) {
+            auto [it, fresh] = tensors_.try_emplace(p.ref->tensor);
+            weight_tensor& t = it->second;
+            if (!fresh) {
+                if (t.shape == p.ref->full_shape) continue;
+                throw error(errc::shape, fmt::format("tensor '{}'", p.ref->tensor),
+                            fmt::format("layer '{}' says its full shape is [{}], the store has [{}]",
+                                        n.name, fmt::join(p.ref->full_shape, ","),
+                                        fmt::join(t.shape, ",")),
+                            "give the shared tensor one full shape in the whole space");
+            }
+            t.shape = p.ref->full_shape;
+            t.role = p.role;
+            const auto size = static_cast<std::size_t>(product(t.shape, 0));
+            t.value.assign(size, 0.0F);
+            t.gradient.assign(size, 0.0F);
+            t.velocity.assign(size, 0.0F);
+            hasher name;
+            name.add(p.ref->tensor);
+            for (const auto extent : t.shape) name.add(static_cast<std::uint64_t>(extent));
+            initialise(t, rng(seed_, name.value()));
+        }
+    }
+}
+
+parameter_access weight_store::access() {
+    return [this](const param_ref& ref) {
+        const auto it = tensors_.find(ref.tensor);
+        if (it == tensors_.end() || it->second.shape != ref.full_shape) {
+            throw error(errc::bad_input, fmt::format("tensor '{}'", ref.tensor),
+                        "is not in the weight store with this shape", "add the network first");
+        }
+        return parameter_memory{it->second.value.data(), it->second.gradient.data()};
+    };
+}
+
+weight_reader weight_store::reader() const {
+    return [this](const param_ref& ref, std::span<float> out) {
+        const auto it = tensors_.find(ref.tensor);
+        if (it == tensors_.end() || it->second.shape != ref.full_shape) {
+            throw error(errc::bad_input, fmt::format("tensor '{}'", ref.tensor),
+                        "is not in the weight store with this shape", "add the network first");
+        }
+        gather(resolve(ref), ref.full_shape, it->second.value, out);
+    };
+}
+
+void weight_store::start_step() {
+    for (auto& [name, t] : tensors_) {
+        if (t.used.empty()) continue;
+        std::fill(t.gradient.begin(), t.gradient.end(), 0.0F);
+        t.used.clear();
+    }
+}
+
+void weight_store::use(const network& net) {
+    for (const auto& n : net.nodes()) {
+        for (const auto& p : parameters_of(n.operation)) {
+            auto& t = tensors_.at(p.ref->tensor);
+            const bool all = !t.used.empty() && t.used.front().is_whole(t.shape);
+            if (all) continue;
+            auto region = resolve(*p.ref);
+            if (region.is_whole(t.shape)) t.used.clear();
+            t.used.push_back(std::move(region));
+        }
+    }
+}
+
+double weight_store::gradient_norm() const {
+    double sum = 0.0;
+    for (const auto& [name, t] : tensors_) {
+        if (!t.used.empty()) sum += kernels::sum_of_squares(t.gradient);
+    }
+    return std::sqrt(sum);
+}
+
+void weight_store::apply(const update_settings& settings) {
+    float scale = 1.0F;
+    if (settings.clip_norm > 0.0F) {
+        const double norm = gradient_norm();
+        if (norm > settings.clip_norm) scale = static_cast<float>(settings.clip_norm / norm);
+    }
+    for (auto& [name, t] : tensors_) {
+        if (t.used.empty()) continue;
+        const kernels::sgd_settings sgd{settings.learning_rate, settings.momentum,
+                               decays(t.role) ? settings.weight_decay : 0.0F, scale};
+        if (t.used.front().is_whole(t.shape)) {
+            kernels::sgd_step(sgd, t.gradient, t.velocity, t.value);
+            continue;
+        }
+        const auto covered = coverage(t);
+        auto value = t.value;
+        auto velocity = t.velocity;
+        kernels::sgd_step(sgd, t.gradient, velocity, value);
+        for (std::size_t i = 0; i < covered.size(); ++i) {
+            if (covered[i] == 0.0F) continue;
+            t.value[i] = value[i];
+            t.velocity[i] = velocity[i];
+        }
+    }
+}
+
+hash64 weight_store::content_hash() const {
+    hasher h;
+    for (const auto& [name, t] : tensors_) {
+        h.add(name);
+        h.add_bytes(std::as_bytes(std::span(t.value)));
+    }
+    return h.value();
+}
+
+}  // namespace lathe
