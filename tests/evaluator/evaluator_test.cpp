@@ -23,12 +23,12 @@ network linear_network(std::int64_t features, const std::string& tensor) {
 
 /// Counts the candidates that reach it.
 struct counting_evaluator {
-    using provides = metric_list<accuracy>;
+    using provided = metric_list<accuracy>;
     static constexpr thread_safety safety = thread_safety::basic;
     int calls = 0;
     bool fail = false;
 
-    [[nodiscard]] static std::vector<metric_id> metrics() { return provides::ids(); }
+    [[nodiscard]] static std::vector<metric_id> metrics() { return provided::ids(); }
     [[nodiscard]] std::vector<evaluation> evaluate(std::span<const candidate> c, fidelity f) {
         calls += static_cast<int>(c.size());
         std::vector<evaluation> result;
@@ -46,7 +46,7 @@ struct counting_evaluator {
 };
 static_assert(Evaluator<counting_evaluator>);
 static_assert(Evaluator<cached_evaluator<counting_evaluator>>);
-static_assert(cached_evaluator<counting_evaluator>::provides::contains<accuracy>);
+static_assert(cached_evaluator<counting_evaluator>::provided::contains<accuracy>);
 
 struct no_metrics {
     static constexpr thread_safety safety = thread_safety::none;

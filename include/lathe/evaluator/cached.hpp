@@ -15,13 +15,13 @@ namespace lathe {
 
 namespace detail {
 
-/// Has a member `provides` exactly if T has one.
+/// Has a member `provided` exactly if T has one.
 template <class T>
-struct provides_of {};
+struct provided_of {};
 template <class T>
-    requires requires { typename T::provides; }
-struct provides_of<T> {
-    using provides = typename T::provides;
+    requires requires { typename T::provided; }
+struct provided_of<T> {
+    using provided = typename T::provided;
 };
 
 }  // namespace detail
@@ -29,7 +29,7 @@ struct provides_of<T> {
 /// Remembers successful evaluations of `inner`, which must outlive it, by identity hash and effort:
 /// genotypes that lower to the same network share one. Failures are tried again.
 template <Evaluator Inner>
-class cached_evaluator : public detail::provides_of<Inner> {
+class cached_evaluator : public detail::provided_of<Inner> {
 public:
     static constexpr thread_safety safety =
         Inner::safety == thread_safety::none ? thread_safety::none : thread_safety::basic;

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "lathe/core/metric_list.hpp"
+#include "lathe/cost_model/concept.hpp"
 #include "lathe/evaluator/concept.hpp"
 
 namespace lathe {
@@ -28,12 +28,12 @@ template <class Metric, class F>
     requires std::convertible_to<std::invoke_result_t<F&, const candidate&>, double>
 class function_evaluator {
 public:
-    using provides = metric_list<Metric>;
+    using provided = metric_list<Metric>;
     static constexpr thread_safety safety = thread_safety::basic;
 
     explicit function_evaluator(F f) : f_(std::move(f)) {}
 
-    [[nodiscard]] static std::vector<metric_id> metrics() { return provides::ids(); }
+    [[nodiscard]] static std::vector<metric_id> metrics() { return provided::ids(); }
 
     [[nodiscard]] std::vector<evaluation> evaluate(std::span<const candidate> candidates, fidelity) {
         std::vector<evaluation> result;

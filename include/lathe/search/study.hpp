@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+// A study: ask the optimizer, measure, tell it, remember.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <limits>
+#include <optional>
+#include <span>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "lathe/cost_model/concept.hpp"
+#include "lathe/evaluator/concept.hpp"
+#include "lathe/optimizer/concept.hpp"
+#include "lathe/search/choice.hpp"
+#include "lathe/search/concept.hpp"
+#include "lathe/search/goals.hpp"
+#include "lathe/search/ledger.hpp"
+#include "lathe/search/measuring.hpp"
+#include "lathe/search/termination.hpp"
+#include "lathe/search_space/concept.hpp"
+
+namespace lathe {
+
+struct study_settings {
+    std::size_t batch = 8;  ///< proposals asked for, and measured, together
+    /// What relative limits refer to; by default the largest member of an elastic space.
+    std::optional<genotype> reference;
+};
+
+/// Connects one space, one evaluator, one optimizer and any number of cost models; all must outlive
+/// it. The models are asked in the order given, for every scenario, then the evaluator: put cheap and
+/// exact ones first, because a member whose exact metrics break a limit of every scenario is refused
+/// and costs nothing more. Where two components give the same metric, the later one's value stands.
+/// Everything that happens is a function of the seeds and of the metrics, so a study that is kept in
+/// a store continues as if it had never been interrupted.
+template <SearchSpace Space, Evaluator Judge, Optimizer Strategy, CostModel... Models>
+class study {
+public:
+    /// Throws bad_input for goals that are not complete, for a metric that no component provides, and
+    /// for relative limits without a reference member.
+    study(const Space& space, Judge& judge, Strategy& strategy, search_goals goals,
+          study_settings settings, Models&... models)
+        : space_(&space), judge_(&judge), strategy_(&strategy), models_(models...),
+          settings_(std::move(settings)), ledger_(std::move(goals)) {
+        std::vector<metric_id> provided = judge.metrics();
+        (detail::append(provided, models.metrics()), ...);
+        detail::check_provided(ledger_.goals(), provided);
+        if (!settings_.reference) {
+            if constexpr (ElasticSpace<Space>) settings_.reference = space.largest();
+        }
+        detail::check_reference(ledger_.goals(), settings_.reference.has_value());
+        setup_ = detail::setup_hash(space.axes(), ledger_.goals(), settings_.batch, settings_.reference,
+                                    strategy.state());
+    }
+
+    /// The same for typed goals; what no component provides does not compile.
+    template <class... Used>
+    study(const Space& space, Judge& judge, Strategy& strategy, const typed_goals<Used...>& goals,
+          study_settings settings, Models&... models)
+        : study(space, judge, strategy, goals.untyped(), std::move(settings), models...) {
+        (static_cast<void>(detail::require_provided<Used, Judge, Models...>{}), ...);
+    }
+
+    study(const study&) = delete;
+    study& operator=(const study&) = delete;
+
+    /// Replays what the store holds and keeps every further event in it. To be called before the first
+    /// step. Throws bad_input if the store holds another study.
+    template <StudyStore Store>
+    void keep_in(Store& store) {
+        std::vector<study_event> events = store.events();
+        if (events.empty()) store.append(study_started{setup_});
+        recorded_ = detail::check_events(std::move(events), setup_);
+        keep_ = [&store](const study_event& e) { store.append(e); };
+    }
+
+    /// Looks at up to `most` members of the current batch; asks for a new batch when the last one is
+    /// used up, and tells the optimizer when one is complete. Throws what the evaluator and the store
+    /// throw; the step can be repeated then.
+    step_record step(std::size_t most = std::numeric_limits<std::size_t>::max()) {
+        const std::size_t before = ledger_.trials().size();
+        prepare_reference();
+        if (pending_.empty()) pending_ = strategy_->ask(settings_.batch);
+        const std::size_t taken = look_at(most);
+        settle(taken);
+        ++steps_;
+        return record_of_step(taken, ledger_.trials().size() - before);
+    }
+
+    /// Steps until a termination holds or a probe asks to stop.
+    template <Probe... Probes>
+    stop_reason run(const termination& until, Probes&&... probes) {
+        const auto start = std::chrono::steady_clock::now();
+        std::size_t idle = 0;
+        for (;;) {
+            const std::size_t used = evaluations();
+            const stop_reason why = why_stop(
+                until, {used, ledger_.count(trial_status::refused), idle,
+                        std::chrono::steady_clock::now() - start});
+            if (why != stop_reason::running) return why;
+            const step_record r = step(until.evaluations - used);
+            if (r.proposals == 0) return stop_reason::exhausted;
+            idle = r.added == 0 ? idle + 1 : 0;
+            bool stop = false;
+            ((stop = probes(r) == next_step::stop || stop), ...);
+            if (stop) return stop_reason::requested;
+        }
+    }
+
+    /// One choice per scenario, in the order of the goals. `fresh`, a cost model, measures finalists
+    /// beside the reference member; its metrics replace the recorded ones.
+    template <CostModel Fresh>
+    [[nodiscard]] std::vector<scenario_choice> choose(Fresh& fresh,
+                                                      const choice_settings& how = {}) const {
+        return choose_with([this, &fresh](std::span<const genotype> members, const scenario& s) {
+            std::vector<network> nets;
+            for (const genotype& g : members) nets.push_back(space_->lower(g));
+            return detail::estimate_for(fresh, nets, s);
+        }, how);
+    }
+    /// By the recorded metrics alone.
+    [[nodiscard]] std::vector<scenario_choice> choose() const { return choose_with({}, {}); }
+
+    [[nodiscard]] const study_ledger& ledger() const noexcept { return ledger_; }
+    [[nodiscard]] std::size_t evaluations() const noexcept {
+        return ledger_.count(trial_status::evaluated) + ledger_.count(trial_status::failed);
+    }
+    [[nodiscard]] hash64 setup() const noexcept { return setup_; }
+
+private:
+    std::vector<scenario_choice> choose_with(const fresh_measurement& fresh,
+                                             const choice_settings& how) const {
+        std::vector<scenario_choice> choices;
+        for (std::size_t s = 0; s < ledger_.goals().scenarios.size(); ++s) {
+            choices.push_back(lathe::choose(ledger_, s, fresh, how));
+        }
+        return choices;
+    }
+
+    void prepare_reference() {
+        if (ledger_.reference() || !settings_.reference) return;
+        if (recorded_.reference) {
+            ledger_.set_reference(std::move(*recorded_.reference));
+            return;
+        }
+        trial reference = std::move(measure({&*settings_.reference, 1}, false).front());
+        detail::check_measured(reference);
+        if (keep_) keep_(reference_measured{reference});
+        ledger_.set_reference(std::move(reference));
+    }
+
+    /// Makes trials of the first pending proposals, `most` new ones at most: from the store as long as
+    /// it has some, then by measuring. Returns how many proposals that covers.
+    std::size_t look_at(std::size_t most) {
+        std::vector<genotype> fresh;
+        std::size_t taken = 0;
+        std::size_t added = 0;
+        for (; taken < pending_.size() && added < most; ++taken) {
+            genotype g = space_->canonical(pending_[taken].genes);
+            if (ledger_.find(g) || std::ranges::find(fresh, g) != fresh.end()) continue;
+            ++added;
+            if (recorded_.trials.empty()) {
+                fresh.push_back(std::move(g));
+            } else {
+                ledger_.add(detail::take_recorded(recorded_, g));
+                ++replayed_;
+            }
+        }
+        for (trial& t : measure(fresh, true)) {
+            t.id = ledger_.trials().size();
+            if (keep_) keep_(trial_recorded{t});
+            ledger_.add(std::move(t));
+        }
+        return taken;
+    }
+
+    void settle(std::size_t taken) {
+        for (std::size_t i = 0; i < taken; ++i) {
+            const trial* t = ledger_.find(space_->canonical(pending_[i].genes));
+            outcomes_.push_back(ledger_.outcome_of(*t, pending_[i].id));
+        }
+        pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(taken));
+        settled_ += taken;
+        if (pending_.empty() && !outcomes_.empty()) {
+            strategy_->tell(outcomes_);
+            outcomes_.clear();
+        }
+    }
+
+    /// Trials of canonical genotypes, in order.
+    std::vector<trial> measure(std::span<const genotype> members, bool may_refuse) {
+        detail::measuring batch(members);
+        batch.lower(*space_);
+        const auto ask_model = [&](auto& model) {
+            batch.estimate(model, ledger_.goals());
+            if (may_refuse) batch.refuse(ledger_);
+        };
+        std::apply([&](Models&... models) { (ask_model(models), ...); }, models_);
+        batch.evaluate(*judge_, ledger_.trials().size());
+        return std::move(batch).finish();
+    }
+
+    [[nodiscard]] step_record record_of_step(std::size_t taken, std::size_t added) const {
+        step_record r;
+        r.step = steps_;
+        r.proposals = taken;
+        r.added = added;
+        r.trials = ledger_.trials().size();
+        r.evaluated = ledger_.count(trial_status::evaluated);
+        r.refused = ledger_.count(trial_status::refused);
+        r.failed = ledger_.count(trial_status::failed);
+        r.repeats = settled_ - r.trials;
+        r.front = ledger_.front_size();
+        r.replayed = replayed_;
+        return r;
+    }
+
+    const Space* space_;
+    Judge* judge_;
+    Strategy* strategy_;
+    std::tuple<Models&...> models_;
+    study_settings settings_;
+    study_ledger ledger_;
+    hash64 setup_ = 0;
+    detail::recorded_events recorded_;
+    std::function<void(const study_event&)> keep_;
+    std::vector<proposal> pending_;  ///< of the current batch, not yet settled
+    std::vector<outcome> outcomes_;  ///< of the current batch, not yet told
+    std::uint64_t steps_ = 0;
+    std::size_t settled_ = 0;
+    std::size_t replayed_ = 0;
+};
+
+}  // namespace lathe

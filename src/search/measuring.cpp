@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lathe/search/measuring.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "lathe/core/error.hpp"
+#include "lathe/core/text.hpp"
+
+namespace lathe::detail {
+namespace {
+
+constexpr std::string_view store_place = "study store";
+
+[[noreturn]] void refuse_events(std::string problem, std::string remedy) {
+    throw error(errc::bad_input, std::string(store_place), std::move(problem), std::move(remedy));
+}
+
+metric_id without_scenario(metric_id id) {
+    id.scenario.clear();
+    return id;
+}
+
+bool sound(const estimate& e) {
+    return !e.known() || (std::isfinite(e.value) && std::isfinite(e.low) && std::isfinite(e.high));
+}
+
+}  // namespace
+
+recorded_events check_events(std::vector<study_event> events, hash64 setup) {
+    recorded_events recorded;
+    for (std::size_t i = 0; i < events.size(); ++i) {
+        if (const auto* started = std::get_if<study_started>(&events[i])) {
+            if (i != 0) refuse_events("it starts twice", "restore the file from a copy");
+            if (started->setup != setup) {
+                refuse_events(fmt::format("it holds a study with setup {}, not {}",
+                                          to_hex(started->setup), to_hex(setup)),
+                              "continue with the same space, goals, optimizer and seed, or begin "
+                              "a new study");
+            }
+        } else if (i == 0) {
+            refuse_events("its first event is no start", "restore the file from a copy");
+        } else if (auto* measured = std::get_if<reference_measured>(&events[i])) {
+            if (recorded.reference || !recorded.trials.empty()) {
+                refuse_events("its reference member is out of place", "restore the file from a copy");
+            }
+            recorded.reference = std::move(measured->reference);
+        } else {
+            recorded.trials.push_back(std::move(std::get<trial_recorded>(events[i]).trial));
+        }
+    }
+    return recorded;
+}
+
+trial take_recorded(recorded_events& events, const genotype& expected) {
+    if (events.trials.front().genes != expected) {
+        refuse_events(fmt::format("trial {} is member {}, but the optimizer now proposes {}",
+                                  events.trials.front().id, to_string(events.trials.front().genes),
+                                  to_string(expected)),
+                      "it was written by another version; begin a new study");
+    }
+    trial t = std::move(events.trials.front());
+    events.trials.pop_front();
+    return t;
+}
+
+hash64 setup_hash(const std::vector<axis>& axes, const search_goals& goals, std::size_t batch,
+                  const std::optional<genotype>& reference, std::string_view optimizer_state) {
+    hasher h;
+    h.add(axes.size());
+    for (const axis& a : axes) {
+        h.add(a.name).add(a.options.size());
+        for (const std::string& o : a.options) h.add(o);
+    }
+    h.add(goals.objectives.size());
+    for (const metric_id& m : goals.objectives) h.add(to_string(m));
+    h.add(goals.scenarios.size());
+    for (const scenario& s : goals.scenarios) {
+        h.add(s.name).add(static_cast<std::uint64_t>(s.target.batch));
+        h.add(static_cast<std::uint64_t>(s.target.threads));
+        h.add(static_cast<std::uint64_t>(s.target.streams)).add(s.limits.size());
+        for (const limit_spec& l : s.limits) h.add(to_string(l));
+    }
+    h.add(batch).add(reference ? to_string(*reference) : std::string("none"));
+    h.add(optimizer_state);
+    return h.value();
+}
+
+void append(std::vector<metric_id>& all, const std::vector<metric_id>& more) {
+    all.insert(all.end(), more.begin(), more.end());
+}
+
+void check_provided(const search_goals& goals, const std::vector<metric_id>& provided) {
+    std::vector<std::string> known;
+    for (const metric_id& id : provided) known.push_back(to_string(without_scenario(id)));
+    const auto check = [&](const metric_id& wanted, const std::string& place) {
+        const std::string name = to_string(without_scenario(wanted));
+        if (std::ranges::find(known, name) != known.end()) return;
+        const std::vector<std::string_view> names(known.begin(), known.end());
+        const std::string_view near = nearest_name(name, names);
+        throw error(errc::bad_input, place, "nothing here measures " + name,
+                    near.empty() ? fmt::format("measured are: {}", fmt::join(known, ", "))
+                                 : fmt::format("did you mean '{}'?", near));
+    };
+    for (const metric_id& m : goals.objectives) check(m, "objective '" + objective_text(m) + "'");
+    for (const scenario& s : goals.scenarios) {
+        for (const limit_spec& l : s.limits) check(l.metric, "scenario '" + s.name + "'");
+    }
+}
+
+void check_reference(const search_goals& goals, bool given) {
+    if (given || !needs_reference(goals)) return;
+    throw error(errc::bad_input, "limits",
+                "a limit in per cent needs a reference member, and this space has no largest one",
+                "give study_settings::reference, or limits in units");
+}
+
+void check_measured(const trial& reference) {
+    if (reference.status == trial_status::evaluated) return;
+    throw error(errc::unsupported, "reference member " + to_string(reference.genes),
+                "it could not be measured: " + reference.message, "choose another reference");
+}
+
+std::vector<std::vector<metric_estimate>> lists_of(const cost_table& table, std::size_t networks,
+                                                   const std::string& scenario) {
+    if (table.networks() != networks) {
+        throw error(errc::bad_input, "cost model",
+                    fmt::format("{} rows for {} networks", table.networks(), networks),
+                    "estimate() gives one row per network");
+    }
+    std::vector<std::vector<metric_estimate>> lists(networks);
+    for (std::size_t m = 0; m < table.metrics().size(); ++m) {
+        metric_id id = without_scenario(table.metrics()[m]);
+        if (depends_on_deployment(id.of)) id.scenario = scenario;
+        const std::span<const estimate> column = table.column(m);
+        for (std::size_t i = 0; i < networks; ++i) lists[i].push_back({id, column[i]});
+    }
+    return lists;
+}
+
+measuring::measuring(std::span<const genotype> members) {
+    for (const genotype& g : members) trials_.push_back({0, g, trial_status::evaluated, {}, {}});
+}
+
+std::vector<candidate> measuring::candidates(std::uint64_t first_id) const {
+    std::vector<candidate> list;
+    for (std::size_t k = 0; k < nets_.size(); ++k) {
+        list.push_back({first_id + owner_[k], trials_[owner_[k]].genes, &nets_[k]});
+    }
+    return list;
+}
+
+void measuring::fail(std::size_t trial) { fail(trial, current_failure().message); }
+
+void measuring::fail(std::size_t trial, std::string why) {
+    trials_[trial].status = trial_status::failed;
+    trials_[trial].message = std::move(why);
+}
+
+void measuring::take_metrics(std::size_t trial, const std::vector<metric_estimate>& metrics) {
+    auto& own = trials_[trial].metrics;
+    for (const metric_estimate& m : metrics) {
+        if (!sound(m.value)) {
+            fail(trial, to_string(m.id) + " is not a finite number");
+            return;
+        }
+        const auto earlier = std::ranges::find(own, m.id, &metric_estimate::id);
+        if (earlier == own.end()) {
+            own.push_back(m);
+        } else {
+            earlier->value = m.value;
+        }
+    }
+}
+
+void measuring::merge(const std::vector<std::vector<metric_estimate>>& lists) {
+    for (std::size_t k = 0; k < lists.size(); ++k) take_metrics(owner_[k], lists[k]);
+}
+
+void measuring::merge(const std::vector<evaluation>& evaluations) {
+    if (evaluations.size() != nets_.size()) {
+        throw error(errc::bad_input, "evaluator",
+                    fmt::format("{} evaluations for {} candidates", evaluations.size(), nets_.size()),
+                    "evaluate() gives one evaluation per candidate");
+    }
+    for (std::size_t k = 0; k < evaluations.size(); ++k) {
+        const evaluation& e = evaluations[k];
+        if (e.status == evaluation_status::failed) {
+            fail(owner_[k], e.message);
+        } else {
+            take_metrics(owner_[k], e.metrics);
+        }
+    }
+}
+
+void measuring::refuse(const study_ledger& ledger) {
+    for (const std::size_t i : owner_) {
+        if (trials_[i].status == trial_status::evaluated && ledger.refuses(trials_[i].metrics)) {
+            trials_[i].status = trial_status::refused;
+        }
+    }
+    drop_settled();
+}
+
+void measuring::drop_settled() {
+    std::size_t kept = 0;
+    for (std::size_t k = 0; k < nets_.size(); ++k) {
+        if (trials_[owner_[k]].status != trial_status::evaluated) continue;
+        if (kept != k) {
+            nets_[kept] = std::move(nets_[k]);
+            owner_[kept] = owner_[k];
+        }
+        ++kept;
+    }
+    nets_.erase(nets_.begin() + static_cast<std::ptrdiff_t>(kept), nets_.end());
+    owner_.resize(kept);
+}
+
+}  // namespace lathe::detail

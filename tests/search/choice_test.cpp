@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <catch2/catch.hpp>
+
+#include "lathe/search/study.hpp"
+#include "search/toy.hpp"
+
+namespace lathe {
+namespace {
+
+using Catch::Matchers::Contains;
+
+struct searched {
+    toy::space space;
+    toy::size_model size;
+    toy::latency_model latency;
+    decltype(toy::evaluator()) judge = toy::evaluator();
+    toy::optimizer strategy{space};
+    study<toy::space, decltype(toy::evaluator()), toy::optimizer, toy::size_model,
+          toy::latency_model>
+        s;
+
+    explicit searched(const std::string& limit = "<= 40%")
+        : s(space, judge, strategy, toy::edge_goals(limit, "<= 1k"), {}, size, latency) {
+        static_cast<void>(s.run({}));
+    }
+};
+
+TEST_CASE("the choice is the best member whose fresh upper bound keeps the limit") {
+    searched f;
+    toy::latency_model fresh{.half_width = 0.02};
+    const scenario_choice c = f.s.choose(fresh)[0];
+    REQUIRE(c.chosen());
+    const double reference = find_metric(c.reference, id_of<latency_p99>("edge")).value;
+    const auto by_formula = [&](const trial& t) {
+        return find_metric(t.metrics, id_of<latency_p99>("edge")).value * 1.02 <= 0.4 * reference;
+    };
+    CHECK(by_formula(*c.member));
+    const double chosen = find_metric(c.member->metrics, id_of<accuracy>()).value;
+    for (const trial& t : f.s.ledger().trials()) {
+        if (t.status == trial_status::evaluated && by_formula(t)) {
+            CHECK(find_metric(t.metrics, id_of<accuracy>()).value <= chosen);
+        }
+    }
+    for (const limit_result& l : c.limits) CHECK(l.margin >= 0.0);
+    CHECK(c.limits[0].margin == Approx((0.4 * reference - c.limits[0].value.high) / (0.4 * reference)));
+}
+
+TEST_CASE("members that fail the fresh measurement are followed by better ones in that metric") {
+    searched f;
+    toy::latency_model fresh{.half_width = 0.3};
+    const scenario_choice c = f.s.choose(fresh)[0];
+    REQUIRE(c.chosen());
+    REQUIRE(c.attempts.size() > 1);
+    double last = std::numeric_limits<double>::infinity();
+    for (const choice_attempt& a : c.attempts) {
+        const double recorded =
+            find_metric(f.s.ledger().trials()[a.trial].metrics, id_of<latency_p99>("edge")).value;
+        CHECK(recorded < last);
+        last = recorded;
+        CHECK((a.verdict == verdict::feasible) == (a.trial == c.member->id));
+    }
+    CHECK(fresh.networks == static_cast<int>(2 * c.attempts.size()));
+}
+
+TEST_CASE("relative limits follow the reference measured beside the candidate") {
+    searched f;
+    const scenario_choice usual = f.s.choose(f.latency)[0];
+    toy::latency_model slow_day{.slowdown = 3.0};
+    const scenario_choice slower = f.s.choose(slow_day)[0];
+    REQUIRE(slower.chosen());
+    CHECK(slower.member->id == usual.member->id);
+    CHECK(slower.limits[0].bound.value == Approx(3.0 * usual.limits[0].bound.value));
+}
+
+TEST_CASE("absolute limits do not: the machine got slower, so the choice gets smaller") {
+    searched f("<= 8us");
+    const scenario_choice usual = f.s.choose(f.latency)[0];
+    toy::latency_model slow_day{.slowdown = 2.0};
+    const scenario_choice slower = f.s.choose(slow_day)[0];
+    REQUIRE(usual.chosen());
+    REQUIRE(slower.chosen());
+    CHECK(find_metric(slower.member->metrics, id_of<parameters>()).value <
+          find_metric(usual.member->metrics, id_of<parameters>()).value);
+}
+
+TEST_CASE("undecided after a bounded number of attempts") {
+    searched f("<= 8us");
+    toy::latency_model hopeless{.slowdown = 100.0};
+    const scenario_choice c = choose(
+        f.s.ledger(), 0,
+        [&](std::span<const genotype> members, const scenario& where) {
+            std::vector<network> nets;
+            for (const genotype& g : members) nets.push_back(f.space.lower(g));
+            return detail::estimate_for(hopeless, nets, where);
+        },
+        {.attempts = 3});
+    CHECK(c.verdict == verdict::undecided);
+    CHECK(c.attempts.size() == 3);
+    CHECK_THAT(c.explanation, Contains("undecided") && Contains("latency_p99@edge <= 8"));
+    CHECK(c.member);
+}
+
+TEST_CASE("infeasible: the nearest member and the tightest limit") {
+    searched f("<= 100ns");
+    const scenario_choice c = f.s.choose(f.latency)[0];
+    CHECK(c.verdict == verdict::infeasible);
+    CHECK(c.attempts.empty());
+    REQUIRE(c.member);
+    CHECK(c.member->genes == f.space.smallest());
+    CHECK_THAT(c.explanation, Contains("latency_p99@edge <= 100 ns"));
+}
+
+TEST_CASE("a fresh measurement of the wrong length is an error") {
+    searched f;
+    CHECK_THROWS_WITH(choose(f.s.ledger(), 0,
+                             [](std::span<const genotype>, const scenario&) {
+                                 return std::vector<std::vector<metric_estimate>>{};
+                             }),
+                      Contains("0 results for 2 members"));
+}
+
+}  // namespace
+}  // namespace lathe

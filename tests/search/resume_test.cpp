@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <catch2/catch.hpp>
+
+#include "lathe/optimizer/nsga2.hpp"
+#include "lathe/optimizer/random_search.hpp"
+#include "lathe/search/study.hpp"
+#include "search/toy.hpp"
+
+namespace lathe {
+namespace {
+
+using Catch::Matchers::Contains;
+
+/// Answers only what no store can answer: counts how often it is needed.
+struct run_result {
+    std::string state;
+    std::vector<trial> trials;
+    std::vector<std::uint64_t> front;
+    int measured = 0;
+};
+
+template <class Strategy>
+run_result run_once(Strategy strategy, toy::vector_store& store, std::size_t evaluations) {
+    const toy::space space;
+    toy::size_model size;
+    toy::latency_model latency;
+    auto judge = toy::evaluator();
+    study s(space, judge, strategy, toy::edge_goals(), {.batch = 5, .reference = {}}, size, latency);
+    s.keep_in(store);
+    static_cast<void>(s.run({.evaluations = evaluations}));
+    return {strategy.state(),
+            {s.ledger().trials().begin(), s.ledger().trials().end()},
+            s.ledger().front(),
+            latency.networks};
+}
+
+template <class Make>
+void check_every_cut(const Make& make) {
+    constexpr std::size_t budget = 17;
+    toy::vector_store whole;
+    const run_result expected = run_once(make(), whole, budget);
+    REQUIRE(whole.kept.size() > budget);
+    for (std::size_t k = 0; k <= whole.kept.size(); ++k) {
+        toy::vector_store cut;
+        cut.kept.assign(whole.kept.begin(), whole.kept.begin() + static_cast<std::ptrdiff_t>(k));
+        const run_result resumed = run_once(make(), cut, budget);
+        INFO("cut after event " << k);
+        CHECK(resumed.state == expected.state);
+        CHECK(resumed.trials == expected.trials);
+        CHECK(resumed.front == expected.front);
+        CHECK(cut.kept == whole.kept);
+    }
+    toy::vector_store again = whole;
+    CHECK(run_once(make(), again, budget).measured == 0);
+}
+
+TEST_CASE("stopped after any event, a study ends as if it had not been") {
+    const toy::space space;
+    SECTION("toy") { check_every_cut([&] { return toy::optimizer(space, 3); }); }
+    SECTION("random search") {
+        check_every_cut([&] { return random_search(domain_of(space), {.seed = 3}); });
+    }
+    SECTION("NSGA-II") {
+        check_every_cut([&] { return nsga2(domain_of(space), {.seed = 3, .population = 6}); });
+    }
+}
+
+TEST_CASE("a study goes on with a larger budget as if it had had it from the start") {
+    const toy::space space;
+    const auto make = [&] { return nsga2(domain_of(space), {.seed = 9, .population = 6}); };
+    toy::vector_store whole;
+    const run_result expected = run_once(make(), whole, 20);
+    toy::vector_store parts;
+    for (const std::size_t budget : {3U, 4U, 11U, 20U}) {
+        const run_result now = run_once(make(), parts, budget);
+        if (budget == 20U) CHECK(now.state == expected.state);
+    }
+    CHECK(parts.kept == whole.kept);
+}
+
+TEST_CASE("same seed, same front, from recorded metrics") {
+    const toy::space space;
+    toy::vector_store a;
+    toy::vector_store b;
+    const auto first = run_once(nsga2(domain_of(space), {.seed = 5, .population = 6}), a, 20);
+    const auto second = run_once(nsga2(domain_of(space), {.seed = 5, .population = 6}), b, 20);
+    CHECK(first.front == second.front);
+    CHECK(a.kept == b.kept);
+}
+
+TEST_CASE("a store of another study is refused and left alone") {
+    const toy::space space;
+    toy::vector_store store;
+    static_cast<void>(run_once(toy::optimizer(space, 1), store, 10));
+    const auto before = store.kept;
+    CHECK_THROWS_WITH(run_once(toy::optimizer(space, 2), store, 10), Contains("setup"));
+
+    toy::vector_store headless;
+    headless.kept.assign(before.begin() + 1, before.end());
+    CHECK_THROWS_WITH(run_once(toy::optimizer(space, 1), headless, 10), Contains("no start"));
+    toy::vector_store doubled = store;
+    doubled.kept.push_back(doubled.kept.front());
+    CHECK_THROWS_WITH(run_once(toy::optimizer(space, 1), doubled, 10), Contains("starts twice"));
+    toy::vector_store foreign = store;
+    std::get<trial_recorded>(foreign.kept[4]).trial.genes = {{9, 9}};
+    CHECK_THROWS_WITH(run_once(toy::optimizer(space, 1), foreign, 10), Contains("9.9"));
+    CHECK(store.kept == before);
+}
+
+}  // namespace
+}  // namespace lathe
