@@ -56,6 +56,11 @@ bool ledger::propose(std::vector<std::uint16_t>& genes, std::vector<proposal>& o
     return true;
 }
 
+void ledger::reserve(std::size_t n, std::vector<proposal>& out) const {
+    constexpr std::size_t most = 65536;  // somebody may ask for "all"
+    out.reserve(out.size() + std::min(n, most));
+}
+
 bool ledger::propose_first(std::vector<proposal>& out) {
     while (first_used_ < first_.size()) {
         scratch_ = first_[first_used_++].genes;
@@ -65,7 +70,7 @@ bool ledger::propose_first(std::vector<proposal>& out) {
 }
 
 bool ledger::propose_random(std::vector<proposal>& out) {
-    rng random = next_random("uniform");
+    rng random = next_random(draw_for::member);
     if (!pool_from_ && !space_.from_table()) {
         // A form that is not canonical is drawn again: each member has exactly one that is.
         for (int i = 0; i < tries_uniform; ++i) {
@@ -140,8 +145,10 @@ std::vector<result> ledger::accept(std::span<const outcome> outcomes) {
         }
         results.push_back(r);
     }
-    std::sort(results.begin(), results.end(),
-              [](const result& a, const result& b) { return a.id < b.id; });
+    const auto by_id = [](const result& a, const result& b) { return a.id < b.id; };
+    if (!std::is_sorted(results.begin(), results.end(), by_id)) {
+        std::sort(results.begin(), results.end(), by_id);
+    }
     for (std::size_t i = 1; i < results.size(); ++i) {
         if (results[i].id == results[i - 1].id) {
             refuse({results[i].id, {}, {}, 0.0}, "is told twice", "tell each id once");

@@ -26,6 +26,9 @@ struct result {
 };
 
 /// Ids count up from 0 and number the distinct canonical genotypes proposed so far.
+/// Separate random numbers, so that one use does not shift the other.
+enum class draw_for : std::uint8_t { member, child };
+
 class ledger {
 public:
     /// `first` is proposed before anything else (warm start); repeats in it count as duplicates.
@@ -40,13 +43,15 @@ public:
     }
     /// 0 until the first objectives were told.
     [[nodiscard]] std::size_t objectives() const noexcept { return objectives_; }
-    /// The generator of the next proposal: depends on the seed and its id alone.
-    [[nodiscard]] rng next_random(std::string_view purpose) const noexcept {
-        return rng(seed_).child(purpose, visited_.size());
+    /// The generator of the next proposal: depends on the seed, its id and the purpose alone.
+    [[nodiscard]] rng next_random(draw_for purpose) const noexcept {
+        return rng(seed_, mix(streams_ + 2 * visited_.size() + static_cast<std::uint64_t>(purpose)));
     }
 
     /// Proposes the canonical form of `genes` (which is overwritten by it) if it is a member and new.
     bool propose(std::vector<std::uint16_t>& genes, std::vector<proposal>& out);
+    /// Room for n more proposals.
+    void reserve(std::size_t n, std::vector<proposal>& out) const;
     /// Proposes what is left of the warm start; false when it is used up.
     bool propose_first(std::vector<proposal>& out);
     /// Proposes a new member, each with the same probability. False when none was found; see
@@ -70,6 +75,7 @@ private:
 
     domain space_;
     std::uint64_t seed_;
+    std::uint64_t streams_ = hasher().add("optimizer proposals").value();
     std::vector<genotype> first_;
     std::size_t first_used_ = 0;
     genotype_set visited_;

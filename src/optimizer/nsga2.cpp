@@ -35,6 +35,7 @@ struct nsga2::impl {
     std::size_t survivors = 0;      // of the last selection: the first of `parents`
     std::size_t waiting = 0;        // told since then, failures included
     std::vector<std::uint16_t> child{};
+    std::uint64_t crossover_of_2_32 = static_cast<std::uint64_t>(options.crossover * 0x1.0p32);
 
     bool propose(std::vector<proposal>& out) {
         if (book.propose_first(out)) return true;
@@ -42,10 +43,10 @@ struct nsga2::impl {
     }
 
     bool propose_child(std::vector<proposal>& out) {
-        rng random = book.next_random("child");
+        rng random = book.next_random(detail::draw_for::child);
         for (std::size_t attempt = 0; attempt < tries; ++attempt) {
             const auto a = book.genes_of(parents[tournament(random)].id);
-            if (random.flip(options.crossover)) {
+            if (random.bits() < crossover_of_2_32) {
                 vary.cross(a, book.genes_of(parents[tournament(random)].id), child, random);
             } else {
                 child.assign(a.begin(), a.end());
@@ -82,6 +83,7 @@ nsga2& nsga2::operator=(nsga2&&) noexcept = default;
 
 std::vector<proposal> nsga2::ask(std::size_t n) {
     std::vector<proposal> out;
+    impl_->book.reserve(n, out);
     while (out.size() < n && impl_->propose(out)) {
     }
     impl_->book.set_exhausted(out.size() < n);

@@ -25,7 +25,7 @@ void population::survive(std::size_t most) {
     kept_.clear();
     if (!feasible_.empty()) rank_feasible(most);
     rank_infeasible(most);
-    keep_only(kept_);
+    keep_only();
 }
 
 void population::rank_feasible(std::size_t most) {
@@ -45,9 +45,9 @@ void population::rank_feasible(std::size_t most) {
     }
     for (std::size_t r = 1; r <= fronts; ++r) start_[r] += start_[r - 1];
     front_.resize(start_[fronts]);
-    for (std::uint32_t k = 0; k < n; ++k) {
+    sorter_.for_each_in_order([&](std::uint32_t k) {
         if (rank_[k] != unranked) front_[start_[rank_[k]]++] = k;
-    }
+    });
     std::uint32_t from = 0;
     for (std::uint32_t r = 0; r < fronts; ++r) {
         const std::uint32_t to = start_[r];  // by now the end of front r
@@ -62,10 +62,12 @@ void population::rank_feasible(std::size_t most) {
         }
         const std::size_t room = most - kept_.size();
         if (front.size() > room) {
-            std::sort(front.begin(), front.end(), [&](std::uint32_t a, std::uint32_t b) {
-                return who_[a].distance > who_[b].distance ||
-                       (who_[a].distance == who_[b].distance && who_[a].id < who_[b].id);
-            });
+            std::nth_element(front.begin(), front.begin() + static_cast<std::ptrdiff_t>(room),
+                             front.end(), [&](std::uint32_t a, std::uint32_t b) {
+                                 return who_[a].distance > who_[b].distance ||
+                                        (who_[a].distance == who_[b].distance &&
+                                         who_[a].id < who_[b].id);
+                             });
         }
         kept_.insert(kept_.end(), front.begin(),
                      front.begin() + static_cast<std::ptrdiff_t>(std::min(room, front.size())));
@@ -89,16 +91,19 @@ void population::rank_infeasible(std::size_t most) {
     kept_.insert(kept_.end(), infeasible_.begin(), infeasible_.end());
 }
 
-void population::keep_only(std::span<const std::uint32_t> kept) {
-    std::sort(kept_.begin(), kept_.end());
-    for (std::size_t to = 0; to < kept.size(); ++to) {
-        const std::size_t from = kept[to];
+void population::keep_only() {
+    stays_.assign(who_.size(), 0);
+    for (const auto i : kept_) stays_[i] = 1;
+    std::size_t to = 0;
+    for (std::size_t from = 0; from < who_.size(); ++from) {
+        if (stays_[from] == 0) continue;
         who_[to] = who_[from];
         std::copy_n(values_.begin() + static_cast<std::ptrdiff_t>(from * width_), width_,
                     values_.begin() + static_cast<std::ptrdiff_t>(to * width_));
+        ++to;
     }
-    who_.resize(kept.size());
-    values_.resize(kept.size() * width_);
+    who_.resize(to);
+    values_.resize(to * width_);
 }
 
 void population::write(state_writer& out) const {

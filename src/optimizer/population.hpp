@@ -45,7 +45,7 @@ public:
 private:
     void rank_feasible(std::size_t most);
     void rank_infeasible(std::size_t most);
-    void keep_only(std::span<const std::uint32_t> kept);
+    void keep_only();
 
     std::size_t width_ = 0;  // objectives, once known
     std::vector<individual> who_;
@@ -55,6 +55,7 @@ private:
     crowding crowding_;
     std::vector<double> columns_, distance_;
     std::vector<std::uint32_t> feasible_, infeasible_, rank_, front_, start_, kept_;
+    std::vector<std::uint8_t> stays_;
 };
 
 }  // namespace lathe::detail

@@ -20,6 +20,7 @@ random_search& random_search::operator=(random_search&&) noexcept = default;
 std::vector<proposal> random_search::ask(std::size_t n) {
     auto& book = impl_->book;
     std::vector<proposal> out;
+    book.reserve(n, out);
     while (out.size() < n && (book.propose_first(out) || book.propose_random(out))) {
     }
     book.set_exhausted(out.size() < n);

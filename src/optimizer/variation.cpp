@@ -21,10 +21,15 @@ variation::variation(const domain& space, double mutations)
 
 void variation::cross(gene_span a, gene_span b, std::vector<std::uint16_t>& child, rng& random) {
     child.resize(a.size());
-    for (std::size_t i = 0; i < a.size();) {
-        std::uint32_t coins = random.bits();
-        const std::size_t stop = std::min(a.size(), i + 32);
-        for (; i < stop; ++i, coins >>= 1) child[i] = (coins & 1U) != 0 ? a[i] : b[i];
+    constexpr std::size_t coins_per_draw = 32;
+    for (std::size_t first = 0; first < a.size(); first += coins_per_draw) {
+        const std::uint32_t coins = random.bits();
+        const std::size_t count = std::min(coins_per_draw, a.size() - first);
+        for (std::size_t k = 0; k < count; ++k) {
+            const auto from_a = static_cast<std::uint16_t>(0U - (coins >> k & 1U));
+            child[first + k] = static_cast<std::uint16_t>((a[first + k] & from_a) |
+                                                          (b[first + k] & ~from_a));
+        }
     }
 }
 

@@ -11,6 +11,27 @@
 
 namespace lathe {
 
+/// By key, then position; the positions ascend at first. With two objectives a front that comes sorted
+/// by one of them is sorted backwards by the other, and nothing need be compared twice.
+void crowding::sort_by_key() {
+    const auto below = [](const keyed& a, const keyed& b) { return a.key < b.key; };
+    const auto above = [](const keyed& a, const keyed& b) { return a.key > b.key; };
+    if (std::is_sorted(order_.begin(), order_.end(), below)) return;
+    if (!std::is_sorted(order_.begin(), order_.end(), above)) {
+        std::sort(order_.begin(), order_.end(), [](const keyed& a, const keyed& b) {
+            return a.key < b.key || (a.key == b.key && a.position < b.position);
+        });
+        return;
+    }
+    std::reverse(order_.begin(), order_.end());
+    for (auto run = order_.begin(); run != order_.end();) {
+        const auto end = std::find_if(run, order_.end(),
+                                      [&](const keyed& k) { return k.key != run->key; });
+        std::reverse(run, end);
+        run = end;
+    }
+}
+
 void crowding::measure(const objective_view& points, std::span<const std::uint32_t> front,
                        std::span<double> distance) {
     constexpr double infinite = std::numeric_limits<double>::infinity();
@@ -26,9 +47,7 @@ void crowding::measure(const objective_view& points, std::span<const std::uint32
     for (std::size_t m = 0; m < points.objectives(); ++m) {
         const auto column = points.column(m);
         for (std::uint32_t k = 0; k < n; ++k) order_[k] = {column[front[k]], k};
-        std::sort(order_.begin(), order_.end(), [](const keyed& a, const keyed& b) {
-            return a.key < b.key || (a.key == b.key && a.position < b.position);
-        });
+        sort_by_key();
         const double range = order_.back().key - order_.front().key;
         if (!(range > 0.0)) continue;
         distance[order_.front().position] = infinite;

@@ -12,11 +12,11 @@ namespace lathe {
 
 struct nsga2_options {
     std::uint64_t seed = 1;
-    std::size_t population = 64;   ///< any number from 2
+    std::size_t population = 32;   ///< any number from 2
     /// Outcomes told between two selections: 0 is a whole population (generational), 1 steady state.
     std::size_t offspring = 0;
-    double crossover = 0.9;        ///< probability that a child has two parents
-    double mutations = 1.0;        ///< mutated genes of a child on average
+    double crossover = 0.6;        ///< probability that a child has two parents
+    double mutations = 0.35;       ///< mutated genes of a child on average; repeats get more
     std::vector<genotype> first = {};  ///< warm start: proposed before the random members
 };
 

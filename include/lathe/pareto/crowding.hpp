@@ -28,6 +28,8 @@ private:
         double key;
         std::uint32_t position;
     };
+    void sort_by_key();
+
     std::vector<keyed> order_;
 };
 

@@ -35,6 +35,13 @@ public:
     std::uint32_t rank(const objective_view& points, std::span<std::uint32_t> ranks,
                        std::size_t enough = std::numeric_limits<std::size_t>::max());
 
+    /// The points last ranked in lexicographic order (equal ones by index), those with a NaN left out.
+    /// `visit(index)` is called once per point.
+    template <class Visit>
+    void for_each_in_order(Visit visit) const {
+        for (const keyed& k : order_) visit(k.index);
+    }
+
 private:
     struct keyed {
         double key;
