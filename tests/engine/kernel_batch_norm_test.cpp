@@ -182,3 +182,32 @@ TEST_CASE("batch norm works in place", "[kernels]") {
     CHECK(same_bits(p.src, floats(begin, begin + 4800)));
     CHECK(same_bits(diff, floats(begin + 4800 + 72, begin + 4800 + 72 + 4800)));
 }
+
+TEST_CASE("batch norm gives the same bits whether it writes past the caches or not", "[kernels]") {
+    // Large and aligned to cache lines: written past the caches. One float further: not.
+    const problem p = make_problem(41000, 64, lathe::activation::relu);
+    const forward_result f = forward(p);
+    const auto run = [&](std::size_t offset) {
+        constexpr std::size_t line = 16;
+        const std::size_t size = p.src.size();
+        floats storage(size + 2 * line, NAN);
+        const auto address = reinterpret_cast<std::uintptr_t>(storage.data());
+        float* const diff = storage.data() + (64 - address % 64) % 64 / sizeof(float) + offset;
+        floats scratch(batch_norm_scratch(p.shape)), diff_scale(64), diff_shift(64);
+        batch_norm_backward(p.shape, p.act,
+                            {p.src.data(), p.diff_dst.data(), p.scale.data(), p.shift.data(),
+                             f.mean.data(), f.inv_std.data(), diff, diff_scale.data(),
+                             diff_shift.data(), scratch.data()});
+        floats result(diff, diff + size);
+        floats mean(64), variance(64), inv_std(64);
+        batch_norm_forward(p.shape, p.act, epsilon,
+                           {p.src.data(), p.scale.data(), p.shift.data(), diff, mean.data(),
+                            variance.data(), inv_std.data(), scratch.data()});
+        result.insert(result.end(), diff, diff + size);
+        return result;
+    };
+    for (const std::int64_t target : attainable_targets()) {
+        const only_target only(target);
+        CHECK(same_bits(run(0), run(1)));
+    }
+}

@@ -14,6 +14,8 @@
 #ifndef LATHE_KERNELS_BATCH_NORM_ONCE
 #define LATHE_KERNELS_BATCH_NORM_ONCE
 
+#include <hwy/cache_control.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -39,6 +41,16 @@ struct gradient_terms {
 // Rows handled at once per channel block: what they hold fits in the first-level cache.
 constexpr std::int64_t tile_floats = 4096;
 
+// Results larger than this are written past the caches: the next reader would miss them anyway, and
+// ordinary stores would first read every line. (Slower for the next reader below about 10 MB.)
+constexpr std::int64_t streamed_bytes = 10'000'000;
+
+bool should_stream(const float* dst, std::int64_t rows, std::int64_t channels) {
+    constexpr std::int64_t line_floats = 16;
+    return rows * channels * 4 > streamed_bytes && channels % line_floats == 0 &&
+           reinterpret_cast<std::uintptr_t>(dst) % (line_floats * sizeof(float)) == 0;
+}
+
 std::int64_t tile_rows(std::int64_t channels) {
     return std::max<std::int64_t>(tile_floats / channels, 8);
 }
@@ -50,6 +62,15 @@ std::int64_t tile_rows(std::int64_t channels) {
 HWY_BEFORE_NAMESPACE();
 namespace lathe::kernels::HWY_NAMESPACE {
 namespace {
+
+template <class D>
+HWY_INLINE void store(D d, hn::Vec<D> value, float* to, bool streaming) {
+    if (streaming) {
+        hn::Stream(value, d, to);
+    } else {
+        hn::StoreU(value, d, to);
+    }
+}
 
 // Adds sums of (src - pivot) and of its square over the rows.
 struct moments_body {
@@ -119,6 +140,7 @@ struct normalize_body {
     const float* src;
     normalization norm;
     float* dst;
+    bool streaming;
 
     template <int Vectors, class D>
     HWY_INLINE void run(D d, std::int64_t channel) const {
@@ -139,7 +161,7 @@ struct normalize_body {
             for (int v = 0; v < Vectors; ++v) {
                 const auto x = hn::Sub(hn::LoadU(d, from + v * lanes), mean[v]);
                 const auto y = Activation::apply(d, hn::MulAdd(x, factor[v], shift[v]));
-                hn::StoreU(y, d, to + v * lanes);
+                store(d, y, to + v * lanes, streaming);
             }
         }
     }
@@ -200,6 +222,7 @@ struct gradient_body {
     normalization norm;
     gradient_terms terms;
     float* diff_src;
+    bool streaming;
 
     template <int Vectors, class D>
     HWY_INLINE void run(D d, std::int64_t channel) const {
@@ -226,7 +249,8 @@ struct gradient_body {
                 const auto gradient =
                     Activation::slope_times(d, y, hn::LoadU(d, diff_dst + at + v * lanes));
                 const auto straight = hn::MulSub(factor[v], gradient, offset[v]);
-                hn::StoreU(hn::NegMulAdd(x, slope[v], straight), d, diff_src + at + v * lanes);
+                store(d, hn::NegMulAdd(x, slope[v], straight), diff_src + at + v * lanes,
+                      streaming);
             }
         }
     }
@@ -244,11 +268,12 @@ void add_moments(std::int64_t channels, std::int64_t rows, const float* src, con
 
 template <class Activation>
 void normalize_rows(std::int64_t channels, std::int64_t rows, const float* src,
-                    const normalization& norm, float* dst) {
+                    const normalization& norm, float* dst, bool streaming) {
     const std::int64_t tile = tile_rows(channels);
     for (std::int64_t row = 0; row < rows; row += tile) {
         const normalize_body<Activation> body{channels, std::min(tile, rows - row),
-                                              src + row * channels, norm, dst + row * channels};
+                                              src + row * channels, norm, dst + row * channels,
+                                              streaming};
         for_channel_blocks(channels, body);
     }
 }
@@ -271,7 +296,7 @@ void add_gradient_sums(std::int64_t channels, std::int64_t rows, const float* sr
 template <class Activation>
 void gradient_rows(std::int64_t channels, std::int64_t rows, const float* src,
                    const float* diff_dst, const normalization& norm, const gradient_terms& terms,
-                   float* diff_src) {
+                   float* diff_src, bool streaming) {
     const std::int64_t tile = tile_rows(channels);
     for (std::int64_t row = 0; row < rows; row += tile) {
         const gradient_body<Activation> body{channels,
@@ -280,7 +305,8 @@ void gradient_rows(std::int64_t channels, std::int64_t rows, const float* src,
                                              diff_dst + row * channels,
                                              norm,
                                              terms,
-                                             diff_src + row * channels};
+                                             diff_src + row * channels,
+                                             streaming};
         for_channel_blocks(channels, body);
     }
 }
@@ -299,8 +325,8 @@ void gradient_rows(std::int64_t channels, std::int64_t rows, const float* src,
     } while (false)
 
 void normalize(std::optional<activation> act, std::int64_t channels, std::int64_t rows,
-               const float* src, const normalization& norm, float* dst) {
-    LATHE_BY_ACTIVATION(normalize_rows, channels, rows, src, norm, dst);
+               const float* src, const normalization& norm, float* dst, bool streaming) {
+    LATHE_BY_ACTIVATION(normalize_rows, channels, rows, src, norm, dst, streaming);
 }
 
 void gradient_sums(std::optional<activation> act, std::int64_t channels, std::int64_t rows,
@@ -311,8 +337,9 @@ void gradient_sums(std::optional<activation> act, std::int64_t channels, std::in
 
 void gradient(std::optional<activation> act, std::int64_t channels, std::int64_t rows,
               const float* src, const float* diff_dst, const normalization& norm,
-              const gradient_terms& terms, float* diff_src) {
-    LATHE_BY_ACTIVATION(gradient_rows, channels, rows, src, diff_dst, norm, terms, diff_src);
+              const gradient_terms& terms, float* diff_src, bool streaming) {
+    LATHE_BY_ACTIVATION(gradient_rows, channels, rows, src, diff_dst, norm, terms, diff_src,
+                        streaming);
 }
 
 #undef LATHE_BY_ACTIVATION
@@ -370,6 +397,7 @@ void batch_norm_forward(const batch_norm_shape& shape, std::optional<activation>
     const row_chunks chunks(shape.rows, channels);
     float* const factor = args.scratch;
     float* const sums = args.scratch + channels;
+    const bool streaming = should_stream(args.dst, shape.rows, channels);
 #pragma omp parallel
     {
         const index_range mine = part_of_this_thread(chunks.count());
@@ -396,8 +424,9 @@ void batch_norm_forward(const batch_norm_shape& shape, std::optional<activation>
         for (std::int64_t k = mine.last; k-- > mine.first;) {
             const std::int64_t at = chunks.begin(k) * channels;
             HWY_DYNAMIC_DISPATCH(normalize)
-            (act, channels, chunks.size(k), args.src + at, norm, args.dst + at);
+            (act, channels, chunks.size(k), args.src + at, norm, args.dst + at, streaming);
         }
+        hwy::FlushStream();
     }
 }
 
@@ -410,6 +439,7 @@ void batch_norm_backward(const batch_norm_shape& shape, std::optional<activation
     float* const offset = slope + channels;
     float* const sums = offset + channels;
     const auto rows = static_cast<double>(shape.rows);
+    const bool streaming = should_stream(args.diff_src, shape.rows, channels);
     for (std::int64_t c = 0; c < channels; ++c) factor[c] = args.scale[c] * args.inv_std[c];
     const normalization norm{args.mean, factor, args.shift};
 #pragma omp parallel
@@ -442,8 +472,9 @@ void batch_norm_backward(const batch_norm_shape& shape, std::optional<activation
             const std::int64_t at = chunks.begin(k) * channels;
             HWY_DYNAMIC_DISPATCH(gradient)
             (act, channels, chunks.size(k), args.src + at, args.diff_dst + at, norm, terms,
-             args.diff_src + at);
+             args.diff_src + at, streaming);
         }
+        hwy::FlushStream();
     }
 }
 
