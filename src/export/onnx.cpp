@@ -17,7 +17,7 @@
 namespace lathe {
 namespace {
 
-// Opset 13 came with version 7 of the format (ONNX 1.8): every runtime of the last years reads both.
+// Opset 13 came with version 7 of the format (ONNX 1.8, 2020): every current runtime reads both.
 constexpr std::int64_t format_version = 7;
 constexpr std::int64_t opset_version = 13;
 

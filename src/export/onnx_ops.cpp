@@ -130,7 +130,9 @@ void write_onnx(onnx_writer& writer, value_id id, const activation_op& o) {
         case activation::relu6:
             writer.add("Clip", id, {x, writer.scalar("zero", 0.0F), writer.scalar("six", 6.0F)});
             return;
-        case activation::hard_swish: writer.add("Mul", id, {x, hard_sigmoid(writer, id, x)}); return;
+        case activation::hard_swish:
+            writer.add("Mul", id, {x, hard_sigmoid(writer, id, x)});
+            return;
         case activation::swish:
             writer.add("Mul", id, {x, writer.add_inner("Sigmoid", id, "gate", {x}).output(0)});
             return;

@@ -83,7 +83,7 @@ std::vector<float> onnx_writer::read(const param_ref& ref) const {
     const auto bad = std::ranges::find_if_not(values, [](float v) { return std::isfinite(v); });
     if (bad != values.end()) {
         throw error(errc::numeric, place,
-                    fmt::format("element {} of the exported part is {}", bad - values.begin(), *bad),
+                    fmt::format("element {} of the part in use is {}", bad - values.begin(), *bad),
                     "the training has diverged; export an earlier checkpoint");
     }
     return values;

@@ -17,8 +17,8 @@
 
 namespace lathe::detail {
 
-/// Fills the graph of one network. The layers' own names are taken from the start, so that every name
-/// made up for an initializer or a value inside a layer differs from them.
+/// Fills the graph of one network. The layers' own names are taken from the start, so that every
+/// name made up for an initializer or a value inside a layer differs from them.
 class onnx_writer {
 public:
     /// Keeps references to all arguments.

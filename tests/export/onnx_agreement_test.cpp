@@ -81,8 +81,9 @@ struct corpus {
         ++count;
         for (const node& n : net.nodes()) {
             ops.insert(n.operation.index());
-            if (const auto* a = std::get_if<activation_op>(&n.operation)) activations.insert(a->kind);
-            if (const auto* p = std::get_if<pool_op>(&n.operation)) pools.insert(p->kind);
+            const op& o = n.operation;
+            if (const auto* a = std::get_if<activation_op>(&o)) activations.insert(a->kind);
+            if (const auto* p = std::get_if<pool_op>(&o)) pools.insert(p->kind);
         }
         return folder;
     }

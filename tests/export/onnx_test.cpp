@@ -222,7 +222,7 @@ TEST_CASE("Texts that a reader may choke on are refused") {
     expect_refusal(errc::bad_input, {"ONNX graph", "two words"}, net, {.graph_name = "two words"});
     expect_refusal(errc::bad_input, {"ONNX graph"}, net, {.graph_name = ""});
     expect_refusal(errc::bad_input, {"description", "UTF-8"}, net, {.description = "\xFF"});
-    expect_refusal(errc::bad_input, {"'metrics'", "UTF-8"}, net, {.metadata = {{"metrics", "\xC3"}}});
+    expect_refusal(errc::bad_input, {"'note'", "UTF-8"}, net, {.metadata = {{"note", "\xC3"}}});
     expect_refusal(errc::bad_input, {"key", "UTF-8"}, net, {.metadata = {{"\xC3", "1"}}});
 
     network_builder b;

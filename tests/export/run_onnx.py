@@ -68,8 +68,8 @@ def check(folder):
                 allowed = TOLERANCE * max(1.0, float(numpy.abs(whole).max()))
                 worst = float(numpy.abs(got - want).max())
                 if not worst <= allowed:  # also catches NaN
-                    raise ValueError(f"{value.name} differs by {worst:.3g}, allowed is {allowed:.3g}"
-                                     f" (batch {batch}, images from {first})")
+                    raise ValueError(f"{value.name} differs by {worst:.3g}, allowed is "
+                                     f"{allowed:.3g} (batch {batch}, images from {first})")
 
 
 def main(folders):

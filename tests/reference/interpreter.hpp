@@ -110,8 +110,8 @@ inline double activate(activation kind, double x) {
 }
 
 /// weight * x + bias, weight row-major (bias.size(), x.size()).
-inline std::vector<double> affine(const std::vector<double>& weight, const std::vector<double>& bias,
-                                  const std::vector<double>& x) {
+inline std::vector<double> affine(const std::vector<double>& weight,
+                                  const std::vector<double>& bias, const std::vector<double>& x) {
     std::vector<double> y = bias;
     for (std::size_t o = 0; o < y.size(); ++o)
         for (std::size_t i = 0; i < x.size(); ++i) y[o] += weight.at(o * x.size() + i) * x[i];
@@ -326,8 +326,8 @@ inline std::vector<norm_statistics> batch_statistics(const network& net,
                                                      const weight_reader& weights,
                                                      std::int64_t batch,
                                                      std::span<const float> input_nchw) {
-    const auto values = run_all(
-        net, weights, [](value_id) -> const norm_statistics* { return nullptr; }, batch, input_nchw);
+    const auto of_the_batch = [](value_id) -> const norm_statistics* { return nullptr; };
+    const auto values = run_all(net, weights, of_the_batch, batch, input_nchw);
     std::vector<norm_statistics> by_node(values.size());
     for (std::size_t i = 0; i < values.size(); ++i) {
         const node& n = net.nodes()[i];

@@ -99,7 +99,8 @@ private:
     }
     value_id add_norm(value_id in) {
         const std::int64_t channels = extent(in, 1);
-        return add("norm", batch_norm_op{parameter({channels}), parameter({channels}), 1e-3F}, {in});
+        return add("norm", batch_norm_op{parameter({channels}), parameter({channels}), 1e-3F},
+                   {in});
     }
     value_id add_activation(value_id in) {
         return add("activation", activation_op{static_cast<activation>(random_.below(5))}, {in});

@@ -27,13 +27,14 @@ struct onnx_model {
     std::string bytes;
 };
 
-/// Inputs, outputs, layers and the values between them keep the names they have in `net`; symbols such
-/// as "batch" stay symbols; weights are inside. The same arguments give the same bytes.
+/// Inputs, outputs, layers and the values between them keep the names they have in `net`; symbols
+/// such as "batch" stay symbols; weights are inside. The same arguments give the same bytes.
 /// docs/export.md lists the operators and the versions of the format.
 ///
-/// Throws not_calibrated when the statistics are not those of `net` in f32; numeric when a weight is
-/// not finite, naming its tensor; bad_input for a text or name that the format cannot hold and for a
-/// value listed as two outputs; unsupported for element types other than f32 and for more than 2 GiB.
+/// Throws not_calibrated when the statistics are not those of `net` in f32; numeric when a weight
+/// is not finite, naming its tensor, or leaves the range of f32 in a fold; bad_input for a text or
+/// name that the format cannot hold and for a value listed as two outputs; unsupported for element
+/// types other than f32 and for 2 GiB or more.
 /// O(weights).
 [[nodiscard]] onnx_model to_onnx(const network& net, const weight_reader& weights,
                                  const calibrated_statistics& statistics,
