@@ -13,8 +13,8 @@ struct channel_shape {
     std::int64_t channels;
 };
 
-/// mean[n][c] = mean over pixels of src. Forward of global average pooling.
-void channel_mean(const channel_shape& shape, const float* src, float* mean);
+/// mean_of[n][c] = mean over pixels of src. Forward of global average pooling.
+void channel_mean(const channel_shape& shape, const float* src, float* mean_of);
 
 /// dst = src * gate[n][c]; dst may be src.
 void channel_scale(const channel_shape& shape, const float* src, const float* gate, float* dst);
