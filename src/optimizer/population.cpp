@@ -106,6 +106,13 @@ void population::keep_only() {
     values_.resize(to * width_);
 }
 
+void population::keep_youngest(std::size_t most) {
+    if (size() <= most) return;
+    const auto old = static_cast<std::ptrdiff_t>(size() - most);
+    who_.erase(who_.begin(), who_.begin() + old);
+    values_.erase(values_.begin(), values_.begin() + old * static_cast<std::ptrdiff_t>(width_));
+}
+
 void population::write(state_writer& out) const {
     out.add(std::uint64_t{width_}).add(std::uint64_t{who_.size()});
     for (const individual& one : who_) {

@@ -39,6 +39,11 @@ public:
     /// at a violation, so constraints cost one sort.
     void survive(std::size_t most);
 
+    /// Ranks all, drops none.
+    void rank() { survive(size()); }
+    /// Drops those that were added first.
+    void keep_youngest(std::size_t most);
+
     void write(state_writer& out) const;
     void read(state_reader& in, const ledger& book);
 

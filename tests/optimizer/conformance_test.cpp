@@ -6,6 +6,7 @@
 
 #include "lathe/optimizer/nsga2.hpp"
 #include "lathe/optimizer/random_search.hpp"
+#include "lathe/optimizer/regularized_evolution.hpp"
 #include "lathe/testing/optimizer.hpp"
 #include "optimizer/spaces.hpp"
 
@@ -53,6 +54,12 @@ TEST_CASE("nsga2 conforms, generational and steady state") {
         return nsga2(d, {.seed = 5, .population = 9, .offspring = 1});
     });
     check_all([](const search_domain& d) { return nsga2(d, {.seed = 5, .population = 2}); });
+}
+
+TEST_CASE("regularized_evolution conforms") {
+    check_all([](const search_domain& d) {
+        return regularized_evolution(d, {.seed = 6, .population = 10, .tournament = 3});
+    });
 }
 
 namespace {
