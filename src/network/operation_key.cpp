@@ -29,15 +29,16 @@ std::string details(const concat_op&) { return {}; }
 std::string details(const linear_op& o) { return fmt::format(" o{}", shape_of(o.weight)[0]); }
 std::string details(const softmax_op&) { return {}; }
 
-/// "16x28x28", without the batch.
-std::string extents(const tensor_type& type) {
-    std::string text;
-    for (std::size_t d = 1; d < type.dims.size(); ++d) {
-        if (d > 1) text += 'x';
-        text += type.dims[d].is_symbol() ? type.dims[d].symbol()
-                                         : std::to_string(type.dims[d].size());
+/// Dense layers are all f32, so extents say enough; the rest show the whole type.
+std::string input_text(const node& anchor, const tensor_type& type) {
+    if (std::holds_alternative<linear_op>(anchor.operation)) {
+        return fmt::format(" i{}", type.dims[1].size());
     }
-    return text;
+    if (std::holds_alternative<conv2d_op>(anchor.operation)) {
+        return fmt::format(" i{}x{}x{}", type.dims[1].size(), type.dims[2].size(),
+                           type.dims[3].size());
+    }
+    return ' ' + to_string(type);
 }
 
 }  // namespace
@@ -46,7 +47,7 @@ std::string operation_key(const network& net, std::span<const value_id> nodes,
                           std::int64_t batch) {
     const node& anchor = net.at(nodes.front());
     std::string key = fmt::format("{} b{}", name_of(anchor.operation), batch);
-    for (const auto in : anchor.inputs) key += " i" + extents(net.at(in).type);
+    for (const auto in : anchor.inputs) key += input_text(anchor, net.at(in).type);
     key += std::visit([](const auto& o) { return details(o); }, anchor.operation);
     for (const auto id : nodes.subspan(1)) {
         const auto& fused = net.at(id).operation;

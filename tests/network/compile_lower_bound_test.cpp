@@ -62,7 +62,7 @@ TEST_CASE("norms, activations and sums are folded into the layer before") {
     CHECK(p.steps[1].nodes == std::vector<value_id>{2, 3, 4});
     CHECK(p.steps[1].operation == "conv2d b1 i16x4x4 o64 k1x1 s1x1 p0x0 g1 relu6");
     CHECK(p.steps[2].operation == "conv2d b1 i64x4x4 o16 k1x1 s1x1 p0x0 g1 add");
-    CHECK(p.steps[3].operation == "global_pool b1 i16x4x4");
+    CHECK(p.steps[3].operation == "global_pool b1 f32[batch,16,4,4]");
     CHECK(p.steps[4].operation == "linear b1 i16 o10");
     CHECK_FALSE(p.exact);
     CHECK(p.structure == bottleneck().structure_hash());
