@@ -107,18 +107,19 @@ calibrated_statistics recalibrate(training_pass& pass, const network& net, weigh
 
 estimate top1_accuracy(const network& net, const weight_reader& weights,
                        const calibrated_statistics& statistics, image_batches& images,
-                       std::int32_t batch, int threads) {
+                       std::size_t count, std::int32_t batch, int threads) {
+    count = std::min(count, images.size());
     const auto shape = input_shape(net);
     const auto pixels = images.at(shape.height, shape.width);
     executor run(net, weights, statistics, {.batch = batch, .threads = threads});
     const std::size_t classes = run.output().size() / static_cast<std::size_t>(batch);
     std::int64_t hits = 0;
-    for (std::size_t first = 0; first < images.size(); first += static_cast<std::size_t>(batch)) {
-        const std::size_t count = std::min(static_cast<std::size_t>(batch), images.size() - first);
-        std::ranges::copy(pixels.subspan(first * shape.elements(), count * shape.elements()),
+    for (std::size_t first = 0; first < count; first += static_cast<std::size_t>(batch)) {
+        const std::size_t now = std::min(static_cast<std::size_t>(batch), count - first);
+        std::ranges::copy(pixels.subspan(first * shape.elements(), now * shape.elements()),
                           run.input().begin());
         run.run();
-        for (std::size_t i = 0; i < count; ++i) {
+        for (std::size_t i = 0; i < now; ++i) {
             const auto logits = run.output().subspan(i * classes, classes);
             if (!std::ranges::all_of(logits, [](float x) { return std::isfinite(x); })) {
                 return estimate::missing(estimate_status::failed);
@@ -127,7 +128,7 @@ estimate top1_accuracy(const network& net, const weight_reader& weights,
             hits += best == images.labels()[first + i];
         }
     }
-    return share_estimate(hits, static_cast<std::int64_t>(images.size()));
+    return share_estimate(hits, static_cast<std::int64_t>(count));
 }
 
 estimate share_estimate(std::int64_t hits, std::int64_t trials) {

@@ -43,11 +43,11 @@ private:
                                                 weight_store& weights, image_batches& images,
                                                 std::int32_t batch);
 
-/// Share of images whose largest logit is the label's, through the inference executor with
-/// `threads` threads. The interval is Wilson's at 95 %. Not-finite logits give status failed.
+/// Share of the first `count` images whose largest logit is the label's, through the inference executor
+/// with `threads` threads. The interval is Wilson's at 95 %. Not-finite logits give status failed.
 [[nodiscard]] estimate top1_accuracy(const network& net, const weight_reader& weights,
                                      const calibrated_statistics& statistics, image_batches& images,
-                                     std::int32_t batch, int threads);
+                                     std::size_t count, std::int32_t batch, int threads);
 
 /// The interval of Wilson (1927) for `hits` of `trials`, at 95 %.
 [[nodiscard]] estimate share_estimate(std::int64_t hits, std::int64_t trials);

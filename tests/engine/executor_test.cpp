@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lathe/engine/executor.hpp"
+
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <cstring>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "lathe/core/error.hpp"
+#include "lathe/engine/compile.hpp"
+#include "reference/interpreter.hpp"
+#include "reference/layout.hpp"
+#include "reference/random_network.hpp"
+
+using namespace lathe;
+
+namespace {
+
+/// Largest difference to the oracle over all outputs, relative to max(1, largest value).
+double difference_to_oracle(const network& net, std::int64_t batch, executor& run,
+                            const calibrated_statistics& statistics, rng random) {
+    const auto input = reference::random_input(net, batch, random);
+    const auto& in_type = net.at(net.inputs()[0]).type;
+    std::ranges::copy(reference::channels_last(in_type, batch, input), run.input().begin());
+    const auto expected =
+        reference::run(net, reference::unit_weights(), statistics, batch, input);
+    run.run();
+    double worst = 0.0;
+    for (std::size_t o = 0; o < net.outputs().size(); ++o) {
+        const auto value = net.outputs()[o].value;
+        const auto got = reference::channels_first(net.at(value).type, batch, run.output(o));
+        const auto& want = expected[static_cast<std::size_t>(value)];
+        REQUIRE(got.size() == want.size());
+        double scale = 1.0;
+        for (const double w : want) scale = std::max(scale, std::abs(w));
+        for (std::size_t i = 0; i < want.size(); ++i) {
+            worst = std::max(worst, std::abs(got[i] - want[i]) / scale);
+        }
+    }
+    return worst;
+}
+
+/// Memory of exactly `bytes` whose end touches a page that must not be read or written, and whose
+/// start is as near to another one as alignment allows.
+class guarded_memory {
+public:
+    explicit guarded_memory(std::size_t bytes)
+        : page_(static_cast<std::size_t>(sysconf(_SC_PAGESIZE))),
+          size_((bytes + page_ - 1) / page_ * page_),
+          base_(static_cast<std::byte*>(mmap(nullptr, size_ + 2 * page_, PROT_NONE,
+                                             MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))) {
+        REQUIRE(mprotect(base_ + page_, size_, PROT_READ | PROT_WRITE) == 0);
+        used_ = std::span(base_ + page_ + size_ - bytes, bytes);
+    }
+    ~guarded_memory() { munmap(base_, size_ + 2 * page_); }
+    guarded_memory(const guarded_memory&) = delete;
+    guarded_memory& operator=(const guarded_memory&) = delete;
+
+    [[nodiscard]] std::span<std::byte> bytes() const { return used_; }
+
+private:
+    std::size_t page_, size_;
+    std::byte* base_;
+    std::span<std::byte> used_;
+};
+
+}  // namespace
+
+TEST_CASE("random networks compute what plain loops compute") {
+    for (std::uint64_t seed = 0; seed < 120; ++seed) {
+        CAPTURE(seed);
+        const rng random(seed);
+        const network net = reference::random_network(random, 1 + static_cast<std::int64_t>(seed % 9));
+        const std::int32_t batch = 1 + static_cast<std::int32_t>(seed % 3);
+        const int threads = 1 + static_cast<int>(seed % 2);
+        const auto statistics = reference::random_statistics(net, random);
+        executor run(net, reference::unit_weights(), statistics,
+                     {.batch = batch, .threads = threads});
+        CHECK(difference_to_oracle(net, batch, run, statistics, rng(seed, 1)) < 1e-4);
+        // A second run finds every buffer dirty.
+        CHECK(difference_to_oracle(net, batch, run, statistics, rng(seed, 2)) < 1e-4);
+    }
+}
+
+TEST_CASE("the arena is exactly as large as planned, and its gaps stay untouched") {
+    constexpr std::byte poison{0xA5};
+    for (std::uint64_t seed = 200; seed < 240; ++seed) {
+        CAPTURE(seed);
+        const network net = reference::random_network(rng(seed), 6);
+        const deployment target{.batch = 1 + static_cast<std::int32_t>(seed % 4)};
+        const auto statistics = reference::random_statistics(net, rng(seed));
+        const program plan = compile(net, target);
+        guarded_memory memory(static_cast<std::size_t>(plan.plan.arena_bytes));
+        executor run(net, reference::unit_weights(), statistics, target, memory.bytes());
+        CHECK(run.plan().plan.offsets == plan.plan.offsets);
+
+        // Bytes that belong to no buffer of the plan.
+        std::vector<bool> planned(memory.bytes().size(), false);
+        for (std::size_t b = 0; b < plan.buffers.size(); ++b) {
+            const auto begin = static_cast<std::size_t>(plan.plan.offsets[b]);
+            const auto end = begin + static_cast<std::size_t>(plan.buffers[b].bytes);
+            REQUIRE(end <= planned.size());
+            std::fill(planned.begin() + static_cast<std::ptrdiff_t>(begin),
+                      planned.begin() + static_cast<std::ptrdiff_t>(end), true);
+        }
+        std::ranges::fill(memory.bytes(), poison);
+        CHECK(difference_to_oracle(net, target.batch, run, statistics, rng(seed, 1)) < 1e-4);
+        for (std::size_t i = 0; i < planned.size(); ++i) {
+            if (!planned[i] && memory.bytes()[i] != poison) {
+                FAIL("byte " << i << " is in no buffer but was written");
+            }
+        }
+    }
+}
+
+TEST_CASE("streams share weights and compute the same") {
+    const network net = reference::random_network(rng(3), 6, reference::outputs::logits);
+    const auto statistics = reference::random_statistics(net, rng(3));
+    executor first(net, reference::unit_weights(), statistics, {.batch = 2});
+    executor second = first.stream();
+    CHECK(difference_to_oracle(net, 2, second, statistics, rng(1)) < 1e-4);
+    CHECK(difference_to_oracle(net, 2, first, statistics, rng(2)) < 1e-4);
+    CHECK(first.input().data() != second.input().data());
+}
+
+TEST_CASE("wrong statistics, arenas and weights are refused by name") {
+    const network net = reference::random_network(rng(4), 4);
+    const network other = reference::random_network(rng(5), 4);
+    const auto statistics = reference::random_statistics(net, rng(4));
+    const auto failing = [&](auto make) -> errc {
+        try {
+            make();
+        } catch (const error& e) {
+            return e.code();
+        }
+        return errc::internal;
+    };
+    CHECK(failing([&] {
+              executor(other, reference::unit_weights(), statistics, {.batch = 1});
+          }) == errc::not_calibrated);
+    std::vector<std::byte> small(64);
+    CHECK(failing([&] {
+              executor(net, reference::unit_weights(), statistics, {.batch = 1}, small);
+          }) == errc::bad_input);
+    CHECK(failing([&] { (void)compile(net, {.batch = 0}); }) == errc::bad_input);
+    const weight_reader broken = [](const param_ref&, std::span<float> out) {
+        std::ranges::fill(out, std::nanf(""));
+    };
+    CHECK(failing([&] { executor(net, broken, statistics, {.batch = 1}); }) == errc::numeric);
+}
+
+TEST_CASE("step times cover every step") {
+    const network net = reference::random_network(rng(6), 5);
+    executor run(net, reference::unit_weights(), reference::random_statistics(net, rng(6)), {});
+    std::ranges::fill(run.input(), 0.5F);
+    const auto times = run.time_steps(5);
+    REQUIRE(times.size() == run.plan().steps.size());
+    for (const auto t : times) CHECK(t.value > 0.0);
+}
