@@ -14,7 +14,7 @@
 
 #include "lathe/core/error.hpp"
 #include "lathe/format/file.hpp"
-#include "lathe/store/event_json.hpp"
+#include "lathe/search/event_json.hpp"
 #include "store/log_record.hpp"
 
 namespace lathe {

@@ -8,7 +8,7 @@
 #include "lathe/core/error.hpp"
 #include "lathe/core/rng.hpp"
 #include "lathe/format/file.hpp"
-#include "lathe/store/event_json.hpp"
+#include "lathe/search/event_json.hpp"
 #include "lathe/store/log_store.hpp"
 #include "lathe/store/memory_store.hpp"
 #include "store/temporary_folder.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "lathe/store/event_json.hpp"
+#include "lathe/search/event_json.hpp"
 
 #include <array>
 #include <charconv>
