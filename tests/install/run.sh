@@ -17,12 +17,12 @@ for package in Eigen3 nlohmann_json; do own+=("-DCMAKE_DISABLE_FIND_PACKAGE_$pac
 # absent PATTERN FILE...: prints the lines with the pattern and fails if there are any.
 absent() { if grep -n "$@"; then exit 1; fi; }
 
-# consume PROJECT CMAKE_OPTIONS...: configure, build and run a project that uses lathe.
+# consume PROJECT CMAKE_OPTIONS...: configure and build a project that uses lathe.
 consume() {
   local project=$1
   shift
   rm -rf "${work:?}/$case"
-  "$cmake" -G Ninja -S "$here/$project" -B "$work/$case" -DCMAKE_BUILD_TYPE=Debug "$@"
+  "$cmake" -G Ninja -S "$project" -B "$work/$case" -DCMAKE_BUILD_TYPE=Debug "$@"
   "$cmake" --build "$work/$case"
 }
 
@@ -38,15 +38,21 @@ case $case in
     absent -rF -e "$source" -e "$build" --include='*.cmake' "$prefix"
     ;;
   core_package)
-    consume package "-DCMAKE_PREFIX_PATH=$prefix" -DCOMPONENTS=core "${without[@]}" "${own[@]}"
+    consume "$here/package" "-DCMAKE_PREFIX_PATH=$prefix" -DCOMPONENTS=core "${without[@]}" "${own[@]}"
     "$work/$case/program"
     ;;
+  embed)
+    consume "$source/examples/embed" "-DCMAKE_PREFIX_PATH=$prefix" "${without[@]}" "${own[@]}"
+    "$work/$case/embed" >"$work/$case/front.txt"
+    grep -q 'network .*: error .* MACs' "$work/$case/front.txt"
+    [ "$(wc -l <"$source/examples/embed/main.cpp")" -le 40 ]
+    ;;
   full_package)
-    consume package "-DCMAKE_PREFIX_PATH=$prefix" "-DCOMPONENTS=$components" "${own[@]}"
+    consume "$here/package" "-DCMAKE_PREFIX_PATH=$prefix" "-DCOMPONENTS=$components" "${own[@]}"
     "$work/$case/program"
     ;;
   symbols)  # a library that embeds every object of lathe links, and shows none of its symbols
-    consume package "-DCMAKE_PREFIX_PATH=$prefix" "-DCOMPONENTS=$components" "-DEMBED=$prefix"
+    consume "$here/package" "-DCMAKE_PREFIX_PATH=$prefix" "-DCOMPONENTS=$components" "-DEMBED=$prefix"
     nm --demangle "$work/$case/libembedded.so" >"$work/$case/inside.txt"
     nm --demangle --dynamic --defined-only "$work/$case/libembedded.so" >"$work/$case/outside.txt"
     grep -q 'lathe::error::error' "$work/$case/inside.txt"
@@ -54,7 +60,7 @@ case $case in
     absent lathe "$work/$case/outside.txt"
     ;;
   subdirectory)
-    consume subdirectory "-DLATHE=$source" "${without[@]}"
+    consume "$here/subdirectory" "-DLATHE=$source" "${without[@]}"
     "$work/$case/program"
     ;;
 esac
