@@ -36,12 +36,15 @@ struct header {
 };
 constexpr std::size_t header_rows = 4;
 
-header read_header(const csv_table& csv) {
+header read_header(const csv_table& csv, const std::filesystem::path& path) {
+    if (csv.rows() < header_rows) {
+        throw error(errc::bad_input, path.string(), "the table is cut short", "make it again");
+    }
     const auto kinds = csv.texts(kind_column);
     const auto counts = csv.integers(count_column);
     constexpr std::string_view expected[header_rows] = {"machine", "batch", "threads", "streams"};
     for (std::size_t r = 0; r < header_rows; ++r) {
-        if (r >= kinds.size() || kinds[r] != expected[r]) {
+        if (kinds[r] != expected[r]) {
             refuse(csv, r, kind_column, fmt::format("the row '{}' is missing", expected[r]));
         }
         if (r > 0 && (counts[r] < 1 || counts[r] > std::numeric_limits<std::int32_t>::max())) {
@@ -78,7 +81,7 @@ latency_table latency_table::load(const std::filesystem::path& path, const finge
     const auto table_ns = csv.numbers(table_column);
     const auto measured_ns = csv.numbers(measured_column);
 
-    const header head = read_header(csv);
+    const header head = read_header(csv, path);
     latency_table table(machine, head.target);
     if (head.machine != to_hex(table.machine_)) {
         refuse(csv, 0, key_column, "the table was measured on another machine",

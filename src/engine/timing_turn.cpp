@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 #include <exception>
+#include <thread>
 
 #include "lathe/core/order_statistics.hpp"
 
@@ -98,7 +99,10 @@ void turn::record(int stream, int calls, std::vector<double>& samples) {
     guarded([&] {
         call_(stream);
         ++under_way_;
-        while (under_way_ < streams_ && !over()) call_(stream);
+        while (under_way_ < streams_ && !over()) {
+            std::this_thread::yield();  // with more streams than cores, the others need this core
+            call_(stream);
+        }
         for (int i = 0; i < calls && !over(); ++i) samples.push_back(timed_call(stream));
         ++done_;
         while (done_ < streams_ && !over()) call_(stream);

@@ -227,11 +227,11 @@ TEST_CASE("one stream that throws does not leave the other waiting") {
 TEST_CASE("time runs out: the samples so far, and no P99 from too few") {
     const std::vector<timed_task> tasks(3, spinning("slow", milliseconds(5)));
     timing_options o = quick(400, 40);
-    o.max_seconds = 0.3;
+    o.max_seconds = 1.0;
     o.max_warm_up_seconds = 10.0;
     const auto start = steady_clock::now();
     const measurement m = time_tasks(tasks, {}, o);
-    CHECK(steady_clock::now() - start < milliseconds(1500));
+    CHECK(steady_clock::now() - start < milliseconds(5000));
     CHECK_FALSE(m.complete);
     // The warm-ups of all tasks take a quarter at most, so something was recorded.
     CHECK_FALSE(m.tasks[0].all().empty());
