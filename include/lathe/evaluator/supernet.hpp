@@ -8,7 +8,7 @@
 #include <span>
 #include <vector>
 
-#include "lathe/core/metric_list.hpp"
+#include "lathe/cost_model/concept.hpp"
 #include "lathe/evaluator/concept.hpp"
 #include "lathe/network/network.hpp"
 #include "lathe/supernet/scoring.hpp"
@@ -26,7 +26,7 @@ struct scoring_settings {
 /// must outlive it. Effort below 1 takes that share of the validation images.
 class supernet_evaluator {
 public:
-    using provides = metric_list<accuracy>;
+    using provided = metric_list<accuracy>;
     static constexpr thread_safety safety = thread_safety::none;
 
     supernet_evaluator(weight_store& weights, image_batches& recalibration,
@@ -37,7 +37,7 @@ public:
           settings_(settings),
           pass_(settings.threads) {}
 
-    [[nodiscard]] static std::vector<metric_id> metrics() { return provides::ids(); }
+    [[nodiscard]] static std::vector<metric_id> metrics() { return provided::ids(); }
 
     [[nodiscard]] std::vector<evaluation> evaluate(std::span<const candidate> candidates, fidelity f) {
         std::vector<evaluation> results;

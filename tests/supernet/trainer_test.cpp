@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lathe/supernet/trainer.hpp"
+
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <limits>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lathe/core/error.hpp"
+#include "lathe/supernet/checkpoint.hpp"
+#include "supernet/support.hpp"
+
+using namespace lathe;
+namespace fs = std::filesystem;
+
+namespace {
+
+training_settings quick(std::int64_t steps) {
+    training_settings s;
+    s.steps = steps;
+    s.threads = 2;
+    s.learning_rate = 0.1F;
+    return s;
+}
+
+/// A folder that goes away with the test.
+class temporary_folder {
+public:
+    temporary_folder() {
+        std::string name = (fs::temp_directory_path() / "lathe_trainer_XXXXXX").string();
+        REQUIRE(mkdtemp(name.data()) != nullptr);
+        path_ = name;
+    }
+    ~temporary_folder() { fs::remove_all(path_); }
+    temporary_folder(const temporary_folder&) = delete;
+    temporary_folder& operator=(const temporary_folder&) = delete;
+    [[nodiscard]] fs::path operator/(const char* name) const { return path_ / name; }
+
+private:
+    fs::path path_;
+};
+
+hash64 train(const training_settings& s, std::int64_t stop_after = -1) {
+    const auto space = test::small_space();
+    const test::small_data data(320);
+    weight_store weights(1);
+    std::stop_source stop;
+    const auto report = train_supernet(
+        weights, sandwich(space, 1), data.reader(32), s,
+        [&](const training_progress& p) {
+            if (p.step == stop_after) stop.request_stop();
+        },
+        stop.get_token());
+    CHECK(report.complete == (stop_after < 0));
+    return weights.content_hash();
+}
+
+}  // namespace
+
+TEST_CASE("training lowers the loss of the largest and the smallest member") {
+    const auto space = test::small_space();
+    // A bright square in one of ten places: the place is the class.
+    const function_dataset squares(
+        640, {28, 28, 1}, 10, [](std::uint32_t index, std::span<std::uint8_t> image) {
+            rng random(index);
+            for (auto& pixel : image) pixel = static_cast<std::uint8_t>(random.below(96));
+            const std::size_t place = index % 10;
+            const std::size_t corner = (4 + 12 * (place / 5)) * 28 + 1 + 5 * (place % 5);
+            for (std::size_t i = 0; i < 25; ++i) image[corner + i / 5 * 28 + i % 5] = 220;
+            return static_cast<std::int32_t>(place);
+        });
+    std::vector<std::uint32_t> all(squares.size());
+    std::iota(all.begin(), all.end(), 0U);
+    const batch_reader reader(squares, all, measure_normalization(squares, all), {.batch = 32});
+    weight_store weights(1);
+    training_progress early;
+    const auto report = train_supernet(weights, sandwich(space), reader, quick(120),
+                                       [&](const training_progress& p) {
+                                           if (p.step == 5) early = p;
+                                       });
+    CHECK(report.complete);
+    CHECK(report.last.step == 120);
+    CHECK(report.last.loss_first < 0.7 * early.loss_first);
+    CHECK(report.last.loss_last < 0.9 * early.loss_last);
+    CHECK(report.last.accuracy_first > 0.8);
+    CHECK(report.passes.kernel_seconds > 0.0);
+    CHECK(report.passes.kernel_seconds <= report.last.seconds);
+}
+
+TEST_CASE("the same settings give the same bits, another seed does not") {
+    auto other = quick(6);
+    other.seed = 2;
+    const auto first = train(quick(6));
+    CHECK(first == train(quick(6)));
+    CHECK(first != train(other));
+}
+
+TEST_CASE("a stopped training continues to the same weights") {
+    const auto uninterrupted = train(quick(8));
+    const temporary_folder folder;
+    auto s = quick(8);
+    s.checkpoint = folder / "weights.safetensors";
+    (void)train(s, 2);
+    (void)train(s, 5);
+    CHECK(train(s) == uninterrupted);
+}
+
+// Run by the next test in a process of its own: it is killed in the middle.
+TEST_CASE("child that trains until it is killed", "[.child]") {
+    auto s = quick(60);
+    s.checkpoint = std::getenv("LATHE_TEST_CHECKPOINT");
+    s.checkpoint_seconds = 0.0;
+    (void)train(s);
+}
+
+TEST_CASE("training goes on after kill -9 to the same weights") {
+    const temporary_folder folder;
+    auto s = quick(60);
+    s.checkpoint = folder / "weights.safetensors";
+    const std::string variable = "LATHE_TEST_CHECKPOINT=" + s.checkpoint.string();
+    const pid_t child = fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+        char self[] = "/proc/self/exe";
+        char name[] = "child that trains until it is killed";
+        char* arguments[] = {self, name, nullptr};
+        char* environment[] = {const_cast<char*>(variable.c_str()), nullptr};
+        execve(self, arguments, environment);
+        _exit(127);
+    }
+    for (int wait = 0; wait < 3000 && !fs::exists(s.checkpoint); ++wait) usleep(10'000);
+    REQUIRE(fs::exists(s.checkpoint));
+    usleep(30'000);
+    kill(child, SIGKILL);
+    int status = 0;
+    waitpid(child, &status, 0);
+    REQUIRE(WIFSIGNALED(status));
+    const auto kept = load_checkpoint(s.checkpoint).state;
+    CHECK(kept.step > 0);
+    CHECK(kept.step < 60);
+    CHECK(train(s) == train(quick(60)));
+}
+
+TEST_CASE("a checkpoint of other settings or of another kind is refused") {
+    const temporary_folder folder;
+    auto s = quick(2);
+    s.checkpoint = folder / "weights.safetensors";
+    (void)train(s);
+    s.learning_rate = 0.3F;
+    CHECK_THROWS_WITH(train(s), Catch::Contains("other settings"));
+}
+
+TEST_CASE("a value that is not finite rolls back and training goes on") {
+    const auto space = test::small_space();
+    const test::small_data data(320);
+    weight_store weights(1);
+    const auto sampler = sandwich(space, 1);
+    int step = 0;
+    // The sampler is called once before the first step.
+    const subnet_sampler saboteur = [&](rng random) {
+        if (step++ == 4) {
+            weights.tensors().begin()->second.value[0] = std::numeric_limits<float>::quiet_NaN();
+        }
+        return sampler(random);
+    };
+    const auto report = train_supernet(weights, saboteur, data.reader(32), quick(8));
+    CHECK(report.complete);
+    CHECK(report.last.roll_backs == 1);
+    for (const auto& [name, t] : weights.tensors()) {
+        for (const float v : t.value) CHECK(std::isfinite(v));
+    }
+}
+
+TEST_CASE("training that cannot be saved ends with a named error") {
+    auto s = quick(200);
+    s.learning_rate = 1e30F;
+    s.clip_norm = 0.0F;
+    s.warm_up = 0.0;
+    try {
+        (void)train(s);
+        FAIL("training with a learning rate of 1e30 went through");
+    } catch (const error& e) {
+        CHECK(e.code() == errc::numeric);
+        CHECK_THAT(e.what(), Catch::Contains("learning_rate"));
+    }
+}
+
+TEST_CASE("settings out of range are refused by name") {
+    const auto refused = [](auto change) {
+        auto s = quick(1);
+        change(s);
+        try {
+            (void)train(s);
+        } catch (const error& e) {
+            CHECK(e.code() == errc::bad_input);
+            return std::string(e.what());
+        }
+        return std::string();
+    };
+    CHECK_THAT(refused([](auto& s) { s.threads = 0; }), Catch::Contains("threads"));
+    CHECK_THAT(refused([](auto& s) { s.seconds = 5; }), Catch::Contains("seconds"));
+    CHECK_THAT(refused([](auto& s) { s.steps = 0; }), Catch::Contains("steps"));
+    CHECK_THAT(refused([](auto& s) { s.learning_rate = NAN; }), Catch::Contains("learning_rate"));
+    CHECK_THAT(refused([](auto& s) { s.momentum = 1.0F; }), Catch::Contains("momentum"));
+    CHECK_THAT(refused([](auto& s) { s.label_smoothing = -1; }), Catch::Contains("label_smoothing"));
+}
