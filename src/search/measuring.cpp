@@ -117,8 +117,7 @@ void check_reference(const search_goals& goals, bool given) {
                 "give study_settings::reference, or limits in units");
 }
 
-void check_measured(const trial& reference) {
-    if (reference.status == trial_status::evaluated) return;
+void throw_unmeasured(const trial& reference) {
     throw error(errc::unsupported, "reference member " + to_string(reference.genes),
                 "it could not be measured: " + reference.message, "choose another reference");
 }

@@ -96,7 +96,7 @@ TEST_CASE("undecided after a bounded number of attempts") {
         {.attempts = 3});
     CHECK(c.verdict == verdict::undecided);
     CHECK(c.attempts.size() == 3);
-    CHECK_THAT(c.explanation, Contains("undecided") && Contains("latency_p99@edge <= 8"));
+    CHECK_THAT(c.explanation, Contains("none of the 3") && Contains("latency_p99@edge <= 8"));
     CHECK(c.member);
 }
 

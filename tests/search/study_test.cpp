@@ -267,5 +267,16 @@ TEST_CASE("relative limits need a reference member") {
     CHECK(s.ledger().limits(0)[0].value == Approx(0.4 * 20.0 * size));
 }
 
+TEST_CASE("a reference that cannot be measured matters only where limits refer to it") {
+    fixture f;
+    f.latency.throw_at = 16 * 8 * 5 + 2 * 5;  // the largest member
+    auto relative = f.make();
+    CHECK_THROWS_WITH(relative.step(), Contains("7.4") && Contains("cannot be timed"));
+    auto absolute = f.make(toy::edge_goals("<= 9us"));
+    CHECK(absolute.run({.evaluations = 5}) == stop_reason::evaluations);
+    CHECK_FALSE(absolute.ledger().reference());
+    CHECK(absolute.choose(f.latency)[0].chosen());
+}
+
 }  // namespace
 }  // namespace lathe

@@ -40,7 +40,7 @@ void append(std::vector<metric_id>& all, const std::vector<metric_id>& more);
 void check_provided(const search_goals& goals, const std::vector<metric_id>& provided);
 void check_reference(const search_goals& goals, bool given);
 /// Throws unsupported with the message of a reference member that failed.
-void check_measured(const trial& reference);
+[[noreturn]] void throw_unmeasured(const trial& reference);
 
 /// One list of metrics per network, with the scenario's name where a metric depends on the deployment.
 /// Throws bad_input for a table of another number of networks.

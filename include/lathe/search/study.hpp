@@ -142,16 +142,23 @@ private:
         return choices;
     }
 
+    /// A reference that cannot be measured matters only where limits refer to it.
     void prepare_reference() {
         if (ledger_.reference() || !settings_.reference) return;
+        trial reference;
         if (recorded_.reference) {
-            ledger_.set_reference(std::move(*recorded_.reference));
-            return;
+            reference = *recorded_.reference;
+        } else {
+            reference = std::move(measure({&*settings_.reference, 1}, false).front());
+            if (keep_) keep_(reference_measured{reference});
         }
-        trial reference = std::move(measure({&*settings_.reference, 1}, false).front());
-        detail::check_measured(reference);
-        if (keep_) keep_(reference_measured{reference});
-        ledger_.set_reference(std::move(reference));
+        if (reference.status == trial_status::evaluated) {
+            ledger_.set_reference(std::move(reference));
+        } else if (needs_reference(ledger_.goals())) {
+            detail::throw_unmeasured(reference);
+        } else {
+            settings_.reference.reset();
+        }
     }
 
     /// Makes trials of the first pending proposals, `most` new ones at most: from the store as long as
