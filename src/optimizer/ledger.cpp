@@ -43,6 +43,14 @@ ledger::ledger(search_domain given, std::uint64_t seed, std::vector<genotype> fi
     }
 }
 
+std::vector<std::uint32_t> ledger::in_flight() const {
+    std::vector<std::uint32_t> ids;
+    for (std::uint32_t id = 0; id < status_.size(); ++id) {
+        if (status_[id] == status::in_flight) ids.push_back(id);
+    }
+    return ids;
+}
+
 bool ledger::propose(std::vector<std::uint16_t>& genes, std::vector<proposal>& out) {
     space_.make_canonical(genes);
     if (!space_.is_member(genes)) return false;

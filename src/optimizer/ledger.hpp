@@ -38,6 +38,8 @@ public:
     [[nodiscard]] const optimizer_counts& counts() const noexcept { return counts_; }
     [[nodiscard]] gene_span genes_of(std::uint32_t id) const noexcept { return visited_[id]; }
     [[nodiscard]] std::size_t proposed() const noexcept { return visited_.size(); }
+    /// Ids asked for and not told, ascending.
+    [[nodiscard]] std::vector<std::uint32_t> in_flight() const;
     [[nodiscard]] bool is_new(gene_span canonical) const noexcept {
         return !visited_.contains(canonical) && space_.is_member(canonical);
     }

@@ -11,7 +11,7 @@ void population::add(const result& r) {
         width_ = r.objectives.size();
         values_.resize(who_.size() * width_);  // earlier ones were infeasible and not measured
     }
-    who_.push_back({r.id, 0, 0.0, r.violation});
+    who_.push_back({r.id, 0, 0.0, r.violation, !r.objectives.empty()});
     values_.insert(values_.end(), r.objectives.begin(), r.objectives.end());
     values_.resize(who_.size() * width_);
 }
@@ -117,7 +117,7 @@ void population::write(state_writer& out) const {
     out.add(std::uint64_t{width_}).add(std::uint64_t{who_.size()});
     for (const individual& one : who_) {
         out.add(std::uint64_t{one.id}).add(std::uint64_t{one.rank});
-        out.add(one.distance).add(one.violation);
+        out.add(one.distance).add(one.violation).add(one.measured);
     }
     out.add_all(values_);
 }
@@ -131,6 +131,7 @@ void population::read(state_reader& in, const ledger& book) {
         one.rank = static_cast<std::uint32_t>(in.integer());
         one.distance = in.real();
         one.violation = in.real();
+        one.measured = in.flag();
     }
     in.read_all(values_);
     if (values_.size() != who_.size() * width_) in.fail("holds a wrong number of objectives");

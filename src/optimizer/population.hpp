@@ -18,6 +18,7 @@ struct individual {
     std::uint32_t rank = 0;  ///< feasible: the front; infeasible: behind all fronts, by violation
     double distance = 0.0;   ///< crowding; 0 if infeasible
     double violation = 0.0;
+    bool measured = true;    ///< false: infeasible and told without objectives
 };
 
 /// Better in a tournament: lower rank, then more room. Neither if both are equal.
@@ -32,6 +33,7 @@ public:
     [[nodiscard]] std::span<const double> objectives_of(std::size_t i) const noexcept {
         return std::span(values_).subspan(i * width_, width_);
     }
+    [[nodiscard]] bool measured(std::size_t i) const noexcept { return who_[i].measured; }
     /// Failed results are not taken. Until survive() its rank means nothing.
     void add(const result& r);
     /// Keeps the `most` best in their order and ranks them. Feasible before infeasible (Deb 2002): the

@@ -7,6 +7,7 @@
 #include "lathe/optimizer/nsga2.hpp"
 #include "lathe/optimizer/random_search.hpp"
 #include "lathe/optimizer/regularized_evolution.hpp"
+#include "lathe/optimizer/surrogate_search.hpp"
 #include "lathe/testing/optimizer.hpp"
 #include "optimizer/spaces.hpp"
 
@@ -60,6 +61,17 @@ TEST_CASE("regularized_evolution conforms") {
     check_all([](const search_domain& d) {
         return regularized_evolution(d, {.seed = 6, .population = 10, .tournament = 3});
     });
+}
+
+TEST_CASE("surrogate_search conforms") {
+    for (const auto& space : {grid({5, 5, 5}, axis_kind::categorical), depth_space(4, 3),
+                              table_space()}) {
+        for (const auto& problem : problems()) {
+            INFO("axes " << space.axes.size() << " objectives " << problem.objectives);
+            auto make = [&] { return surrogate_search(space, {.seed = 7, .initial = 10}); };
+            CHECK(testing::optimizer_check(space, make, problem, 9).run() == complaints{});
+        }
+    }
 }
 
 namespace {

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// Regression on genotypes: Gaussian processes and kernel ridge, chosen by leave-one-out error.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "optimizer/domain.hpp"
+
+namespace lathe::detail {
+
+/// Covariances as functions of the similarity s in [0, 1], the weighted share of equal genes (on an
+/// ordinal axis also of near ones).
+enum class kernel_shape : std::uint8_t {
+    linear,       ///< s: ridge on one-hot genes
+    quadratic,    ///< s + s^2: ridge on one-hot genes and pairs of them
+    exponential   ///< exp((s - 1) / length): Gaussian process
+};
+
+struct kernel_config {
+    kernel_shape shape = kernel_shape::exponential;
+    bool weighted = false;  ///< axes weighted by their main effect instead of alike
+    double length = 0.5;
+    double noise = 0.01;    ///< variance of the noise over that of the signal
+
+    friend bool operator==(const kernel_config&, const kernel_config&) = default;
+};
+
+struct prediction {
+    double mean = 0.0;
+    double deviation = 0.0;
+};
+
+/// n genotypes, row by row, and one value for each. Views.
+struct training_data {
+    std::span<const std::uint16_t> genes;
+    std::span<const double> values;
+};
+
+class kernel_model {
+public:
+    explicit kernel_model(const domain& space);
+
+    /// The configuration with the least leave-one-out error (closed form). O(n^3) per configuration.
+    [[nodiscard]] kernel_config choose(const training_data& data, double* error) const;
+    /// Precondition: n >= 2. O(n^3).
+    void fit(const training_data& data, const kernel_config& config);
+    /// Without the deviation: O(n).
+    [[nodiscard]] double mean(gene_span genes) const;
+    /// O(n^2).
+    [[nodiscard]] prediction predict(gene_span genes) const;
+
+private:
+    void set_weights(const training_data& data, bool weighted);
+    [[nodiscard]] double similarity(const std::uint16_t* a, const std::uint16_t* b) const;
+    [[nodiscard]] double covariance(double similarity) const;
+    [[nodiscard]] std::vector<double> main_effects(const training_data& data) const;
+
+    std::vector<std::uint32_t> sizes_;
+    std::vector<axis_kind> kinds_;
+    std::vector<std::vector<double>> likeness_;  // per axis, options x options, weights included
+    kernel_config config_;
+    double offset_ = 0.0;
+    double scale_ = 1.0;
+    double signal_ = 1.0;                // standard deviation of the fitted process, scaled
+    std::vector<std::uint16_t> genes_;   // of the training data
+    std::vector<double> alpha_;          // K^-1 y
+    std::vector<double> factor_;         // lower Cholesky factor of K, row by row
+};
+
+}  // namespace lathe::detail

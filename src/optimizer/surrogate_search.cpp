@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lathe/optimizer/surrogate_search.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <optional>
+
+#include "lathe/optimizer/nsga2.hpp"
+#include "lathe/pareto/hypervolume.hpp"
+#include "lathe/pareto/non_dominated_sort.hpp"
+#include "optimizer/check_options.hpp"
+#include "optimizer/ledger.hpp"
+#include "optimizer/population.hpp"
+#include "optimizer/promise.hpp"
+#include "optimizer/surrogate.hpp"
+
+namespace lathe {
+namespace {
+
+constexpr std::size_t inner_population = 64;
+constexpr std::size_t inner_generations = 30;
+constexpr std::size_t window = 200;          // candidates whose promise is worked out
+constexpr double optimism = 0.5;             // deviations below the mean that a candidate may hope for
+constexpr std::size_t least_to_learn = 8;    // outcomes before a model is worth its name
+
+surrogate_search_options checked(surrogate_search_options o, const search_domain& domain) {
+    detail::require_range<std::size_t>("surrogate_search", "initial", o.initial, 0,
+                                       std::size_t{1} << 24);
+    if (o.initial == 0) o.initial = std::clamp<std::size_t>(3 * domain.axes.size(), 16, 64);
+    return o;
+}
+
+/// What the inner search found: genes and predicted means, the most promising first.
+struct candidate {
+    std::vector<std::uint16_t> genes;
+    std::vector<double> mean;
+    double violation = 0.0;
+};
+
+}  // namespace
+
+struct surrogate_search::impl {
+    search_domain domain;
+    surrogate_search_options options;
+    detail::ledger book{domain, options.seed, options.first};
+    detail::population told{};  // all of it, in order
+    std::vector<detail::surrogate> objective{};
+    std::optional<detail::surrogate> violation{};
+    double violation_scale = 1.0;
+    std::vector<candidate> plan{};
+    std::size_t planned_on = 0;
+
+    void make_plan();
+    void learn();
+    void search_inside();
+    [[nodiscard]] candidate predicted(detail::gene_span genes) const;
+    [[nodiscard]] std::vector<double> hoped_for(detail::gene_span genes) const;
+    [[nodiscard]] bool learnable() const {
+        return book.proposed() >= options.initial && told.size() >= least_to_learn;
+    }
+    void propose_planned(std::size_t n, std::vector<proposal>& out);
+};
+
+candidate surrogate_search::impl::predicted(detail::gene_span genes) const {
+    candidate c{{genes.begin(), genes.end()}, {}, 0.0};
+    for (const auto& model : objective) c.mean.push_back(model.mean(genes));
+    if (violation) c.violation = std::max(0.0, violation->mean(genes));
+    return c;
+}
+
+std::vector<double> surrogate_search::impl::hoped_for(detail::gene_span genes) const {
+    std::vector<double> hope;
+    for (const auto& model : objective) {
+        hope.push_back(model.hope(genes, optimism));
+    }
+    return hope;
+}
+
+void surrogate_search::impl::learn() {
+    objective.assign(book.objectives(), detail::surrogate(book.space()));
+    violation.reset();
+    double worst = 0.0;
+    for (std::size_t i = 0; i < told.size(); ++i) {
+        if (std::isfinite(told[i].violation)) worst = std::max(worst, told[i].violation);
+    }
+    if (worst > 0.0) violation.emplace(book.space());
+    std::vector<double> violations;
+    for (std::size_t i = 0; i < told.size(); ++i) {
+        if (told[i].violation > 0.0) violations.push_back(std::min(told[i].violation, worst));
+    }
+    if (!violations.empty()) {
+        std::nth_element(violations.begin(),
+                         violations.begin() + static_cast<std::ptrdiff_t>(violations.size() / 2),
+                         violations.end());
+        violation_scale = violations[violations.size() / 2];
+    }
+    for (std::size_t i = 0; i < told.size(); ++i) {
+        const auto genes = book.genes_of(told[i].id);
+        if (violation) {
+            // How far inside the limits a feasible candidate lies is not known: a typical distance.
+            const double v = told[i].violation;
+            violation->add(genes, v > 0.0 ? std::min(v, 4.0 * violation_scale) : -violation_scale);
+        }
+        if (!told.measured(i)) continue;
+        for (std::size_t m = 0; m < objective.size(); ++m) {
+            objective[m].add(genes, told.objectives_of(i)[m]);
+        }
+    }
+    if (!objective.empty() && objective[0].size() < least_to_learn) objective.clear();
+    for (auto& model : objective) model.learn();
+    if (violation) violation->learn();
+}
+
+void surrogate_search::impl::search_inside() {
+    detail::population best = told;
+    best.survive(inner_population / 2);
+    nsga2_options inner;
+    inner.seed = options.seed + 0x9e3779b97f4a7c15ULL * (told.size() + 1);
+    inner.population = inner_population;
+    for (std::size_t i = 0; i < best.size(); ++i) {
+        const auto genes = book.genes_of(best[i].id);
+        inner.first.push_back({{genes.begin(), genes.end()}});
+    }
+    nsga2 search(domain, inner);
+    plan.clear();
+    std::vector<double> columns;
+    for (std::size_t g = 0; g < inner_generations; ++g) {
+        std::vector<outcome> outcomes;
+        for (const auto& p : search.ask(inner_population)) {
+            candidate c = predicted(p.genes.genes);
+            outcomes.push_back({p.id, outcome_status::ok, c.mean, c.violation});
+            if (objective.empty()) outcomes.back().violation += 1.0;  // only the violation can lead
+            if (book.is_new(c.genes)) plan.push_back(std::move(c));
+        }
+        if (outcomes.empty()) break;
+        search.tell(outcomes);
+    }
+}
+
+void surrogate_search::impl::make_plan() {
+    learn();
+    search_inside();
+    // Predicted feasible ones by front, then the others by violation; stable, so in order of finding.
+    std::vector<std::uint32_t> rank(plan.size(), 0);
+    const std::size_t width = objective.size();
+    if (width > 0 && !plan.empty()) {
+        std::vector<double> columns(plan.size() * width);
+        for (std::size_t i = 0; i < plan.size(); ++i) {
+            for (std::size_t m = 0; m < width; ++m) {
+                columns[m * plan.size() + i] =
+                    plan[i].violation > 0.0 ? std::numeric_limits<double>::quiet_NaN()
+                                            : plan[i].mean[m];
+            }
+        }
+        non_dominated_sorter().rank({columns, plan.size(), width}, rank);
+    }
+    std::vector<std::size_t> order(plan.size());
+    for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+        return rank[a] < rank[b] || (rank[a] == rank[b] && plan[a].violation < plan[b].violation);
+    });
+    std::vector<candidate> sorted;
+    for (const auto i : order) sorted.push_back(std::move(plan[i]));
+    plan = std::move(sorted);
+    planned_on = told.size();
+}
+
+void surrogate_search::impl::propose_planned(std::size_t n, std::vector<proposal>& out) {
+    if (planned_on != told.size()) make_plan();
+    std::erase_if(plan, [&](const candidate& c) { return !book.is_new(c.genes); });
+    if (objective.empty()) {
+        for (std::size_t i = 0; i < plan.size() && out.size() < n; ++i) book.propose(plan[i].genes, out);
+        return;
+    }
+    detail::promise front(objective.size());
+    for (std::size_t i = 0; i < told.size(); ++i) {
+        if (told[i].violation == 0.0) front.add(told.objectives_of(i));
+    }
+    for (const auto id : book.in_flight()) front.expect(predicted(book.genes_of(id)).mean);
+    const std::size_t seen = std::min(plan.size(), std::max(window, 2 * n));
+    std::vector<std::vector<double>> hope(seen);
+    for (std::size_t i = 0; i < seen; ++i) hope[i] = hoped_for(plan[i].genes);
+    std::vector<bool> taken(seen, false);
+    while (out.size() < n) {
+        std::size_t best = seen;
+        double most = -std::numeric_limits<double>::infinity();
+        for (std::size_t i = 0; i < seen; ++i) {
+            if (taken[i]) continue;
+            const double gain = front.of(hope[i]);
+            if (gain > most) {
+                most = gain;
+                best = i;
+            }
+        }
+        if (best == seen) return;
+        taken[best] = true;
+        front.expect(plan[best].mean);
+        book.propose(plan[best].genes, out);
+    }
+}
+
+surrogate_search::surrogate_search(search_domain domain, surrogate_search_options options) {
+    auto o = checked(std::move(options), domain);
+    impl_.reset(new impl{std::move(domain), std::move(o)});
+}
+surrogate_search::~surrogate_search() = default;
+surrogate_search::surrogate_search(surrogate_search&&) noexcept = default;
+surrogate_search& surrogate_search::operator=(surrogate_search&&) noexcept = default;
+
+std::vector<proposal> surrogate_search::ask(std::size_t n) {
+    auto& book = impl_->book;
+    std::vector<proposal> out;
+    book.reserve(n, out);
+    while (out.size() < n && book.propose_first(out)) {
+    }
+    while (out.size() < n && !impl_->learnable() && book.propose_random(out)) {
+    }
+    if (out.size() < n && impl_->learnable()) impl_->propose_planned(n, out);
+    while (out.size() < n && book.propose_random(out)) {
+    }
+    book.set_exhausted(out.size() < n);
+    return out;
+}
+
+void surrogate_search::tell(std::span<const outcome> outcomes) {
+    for (const auto& r : impl_->book.accept(outcomes)) impl_->told.add(r);
+}
+
+std::string surrogate_search::state() const {
+    detail::state_writer out("surrogate_search");
+    impl_->book.write(out);
+    impl_->told.write(out);
+    return out.finish();
+}
+
+void surrogate_search::restore(std::string_view state) {
+    detail::state_reader in("surrogate_search", state);
+    auto fresh = std::unique_ptr<impl>(new impl{impl_->domain, impl_->options});
+    fresh->book.read(in);
+    fresh->told.read(in, fresh->book);
+    in.finish();
+    impl_ = std::move(fresh);
+}
+
+optimizer_counts surrogate_search::counts() const noexcept { return impl_->book.counts(); }
+
+}  // namespace lathe
