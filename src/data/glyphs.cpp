@@ -56,7 +56,7 @@ polyline arc(std::uint32_t first, std::uint32_t steps) {
 std::vector<polyline> strokes(std::int32_t label, rng& random) {
     switch (label) {
         case 0: return {arc(0, 16)};
-        case 1: return {arc(random.below(16), 13)};
+        case 1: return {arc(random.below(16), 12)};
         case 2: return {arc(0, 16), {{-0.9F, 0}, {0.9F, 0}}};
         case 3: return {arc(0, 16), {{0.35F, 0.35F}, {1.05F, 1.05F}}};
         case 4: return {{{0, -1}, {0.95F, 0.8F}, {-0.95F, 0.8F}, {0, -1}}};
@@ -147,23 +147,27 @@ private:
     std::array<float, side * side> value_{};
 };
 
+/// Every draw is a statement or an element of a braced list: the order of arguments of a call is up
+/// to the compiler, and the images must not be.
 void draw(std::int32_t label, rng random, std::span<std::uint8_t> image) {
-    constexpr float max_slant = 0.45F;
-    constexpr float jitter = 0.10F;
+    constexpr float max_slant = 0.4F;
+    constexpr float jitter = 0.08F;
     canvas paper;
 
     // Strokes that belong to nothing.
-    const auto clutter = 2 + random.below(4);
+    const auto clutter = 1 + random.below(3);
     for (std::uint32_t i = 0; i < clutter; ++i) {
         const point a{between(random, 0, side), between(random, 0, side)};
-        const point b{a.x + between(random, -6, 6), a.y + between(random, -6, 6)};
+        const point b{a.x + between(random, -5, 5), a.y + between(random, -5, 5)};
         paper.segment(a, b);
     }
-    paper.paint(between(random, 0.8F, 1.8F), between(random, 0.5F, 0.9F));
+    const float clutter_pen = between(random, 0.8F, 1.8F);
+    const float clutter_ink = between(random, 0.35F, 0.7F);
+    paper.paint(clutter_pen, clutter_ink);
 
     // A general linear map: size and slant along both axes.
-    const float width = between(random, 5.5F, 9.5F);
-    const float height = between(random, 5.5F, 9.5F);
+    const float width = between(random, 6, 9);
+    const float height = between(random, 6, 9);
     const float xy = between(random, -max_slant, max_slant) * width;
     const float yx = between(random, -max_slant, max_slant) * height;
     const point centre{side * 0.5F + between(random, -4, 4), side * 0.5F + between(random, -4, 4)};
@@ -177,11 +181,13 @@ void draw(std::int32_t label, rng random, std::span<std::uint8_t> image) {
     }
     paper.paint(between(random, 1.0F, 2.4F), 1.0F);
 
-    paper.fill(static_cast<std::int32_t>(random.below(side)) - 2,
-               static_cast<std::int32_t>(random.below(side)) - 2, 4, between(random, 0, 1));
+    const auto patch_x = static_cast<std::int32_t>(random.below(side)) - 1;
+    const auto patch_y = static_cast<std::int32_t>(random.below(side)) - 1;
+    paper.fill(patch_x, patch_y, 3, between(random, 0, 1));
     const float low = between(random, 10, 90);
-    const float contrast = between(random, 70, 150);
-    paper.finish(random, low, low + contrast, between(random, 10, 30), image);
+    const float contrast = between(random, 100, 165);
+    const float noise = between(random, 8, 22);
+    paper.finish(random, low, low + contrast, noise, image);
 }
 
 image_set make_part(std::uint64_t seed, std::string_view part, std::size_t count) {
