@@ -26,5 +26,5 @@ out=${1:-out/quickstart}
 "$LATHE_PROGRAM" search examples/quickstart.json --out "$out"
 
 echo
-echo "report: $out/report.html"
-for model in "$out"/*.onnx; do echo "ONNX:   $model"; done
+echo "The report, and the chosen networks:"
+ls "$out/report.html" "$out"/*.onnx
