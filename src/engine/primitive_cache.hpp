@@ -8,6 +8,8 @@
 #include <initializer_list>
 #include <list>
 #include <memory>
+#include <set>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -45,6 +47,7 @@ struct primitive_key_hash {
 struct made_primitive {
     dnnl::primitive primitive;
     dnnl::memory::desc src, weights, dst, workspace, scratchpad;
+    std::string implementation;
 };
 
 class primitive_cache {
@@ -72,6 +75,13 @@ public:
             order_.pop_back();
         }
         return order_.front().made;
+    }
+
+    /// Names of the kernels behind all entries, each once.
+    [[nodiscard]] std::set<std::string> implementations() const {
+        std::set<std::string> names;
+        for (const auto& e : order_) names.insert(e.made->implementation);
+        return names;
     }
 
 private:

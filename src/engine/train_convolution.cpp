@@ -54,7 +54,7 @@ conv_shape shape_of(const conv2d_op& o, const node& n, const training_context& c
 /// Adds the bias forward and its gradient backward to a recipe for a convolution without.
 void add_bias(training_recipe& r, const param_ref& bias, const conv_shape& s,
               const training_context& c) {
-    const parameter_view view(bias, c.parameters);
+    const parameter_view view(bias, c.access);
     const std::int64_t floats = rounded(s.out_channels);
     const std::int64_t forward_at = r.forward_scratch;
     const std::int64_t backward_at = r.backward_scratch;
@@ -203,7 +203,7 @@ private:
     [[nodiscard]] made_primitive make_forward() const {
         const auto pd = forward_desc();
         return {dnnl::convolution_forward(pd), pd.src_desc(), pd.weights_desc(), pd.dst_desc(), {},
-                pd.scratchpad_desc()};
+                pd.scratchpad_desc(), pd.impl_info_str()};
     }
     [[nodiscard]] made_primitive make_data() const {
         const dnnl::convolution_backward_data::primitive_desc pd(
@@ -211,7 +211,7 @@ private:
             any_weights(oihw(), shape_.groups), dst(), strides(), padding(), padding(),
             forward_desc(), user_scratchpad());
         return {dnnl::convolution_backward_data(pd), pd.diff_src_desc(), pd.weights_desc(),
-                pd.diff_dst_desc(), {}, pd.scratchpad_desc()};
+                pd.diff_dst_desc(), {}, pd.scratchpad_desc(), pd.impl_info_str()};
     }
     [[nodiscard]] made_primitive make_weights() const {
         const dnnl::convolution_backward_weights::primitive_desc pd(
@@ -219,7 +219,7 @@ private:
             any_weights(oihw(), shape_.groups), dst(), strides(), padding(), padding(),
             forward_desc(), user_scratchpad());
         return {dnnl::convolution_backward_weights(pd), pd.src_desc(), pd.diff_weights_desc(),
-                pd.diff_dst_desc(), {}, pd.scratchpad_desc()};
+                pd.diff_dst_desc(), {}, pd.scratchpad_desc(), pd.impl_info_str()};
     }
 
     /// Scratch holds the packed weights first, then oneDNN's own scratchpad.
@@ -328,13 +328,13 @@ training_recipe train_without_bias(const std::string& name, const parameter_view
 
 training_recipe train(const conv2d_op& o, const node& n, const training_context& c) {
     const conv_shape s = shape_of(o, n, c);
-    training_recipe r = train_without_bias(n.name, parameter_view(o.weight, c.parameters), s, c);
+    training_recipe r = train_without_bias(n.name, parameter_view(o.weight, c.access), s, c);
     if (o.bias) add_bias(r, *o.bias, s, c);
     return r;
 }
 
 training_recipe train(const linear_op& o, const node& n, const training_context& c) {
-    const parameter_view weight(o.weight, c.parameters);
+    const parameter_view weight(o.weight, c.access);
     if (!weight.is_strided_matrix()) {
         throw error(errc::unsupported, fmt::format("layer '{}'", n.name),
                     fmt::format("tensor '{}' is used in several ranges", o.weight.tensor),

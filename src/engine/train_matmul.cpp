@@ -39,7 +39,8 @@ primitive_cache::handle shared_matmul::make(const training_context& c, const ope
         }
         const dnnl::matmul::primitive_desc pd(cpu_engine(), desc(a), desc(b), desc(y), attributes);
         return made_primitive{dnnl::matmul(pd), pd.src_desc(), pd.weights_desc(), pd.dst_desc(),
-                              {},               pd.scratchpad_desc()};
+                              {},               pd.scratchpad_desc(),
+                              pd.impl_info_str()};
     });
 }
 

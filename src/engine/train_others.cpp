@@ -50,8 +50,8 @@ training_recipe train_norm(const batch_norm_op& o, const node& n, std::optional<
                            const training_context& c) {
     const auto image = channels_of(n.type, c.batch);
     const kernels::batch_norm_shape shape{image.batch * image.pixels, image.channels};
-    const parameter_view scale(o.scale, c.parameters);
-    const parameter_view shift(o.shift, c.parameters);
+    const parameter_view scale(o.scale, c.access);
+    const parameter_view shift(o.shift, c.access);
     const std::int64_t channels = shape.channels;
     const std::int64_t kernel_scratch = rounded(kernels::batch_norm_scratch(shape));
 
@@ -129,7 +129,7 @@ training_recipe train(const channel_gate_op& o, const node& n, const training_co
     const auto image = channels_of(n.type, c.batch);
     const kernels::gate_shape gate{image.batch, image.channels, lathe::shape_of(o.reduce_weight)[0]};
     std::vector<parameter_view> views;
-    for (const auto& p : parameters_of(o)) views.emplace_back(*p.ref, c.parameters);
+    for (const auto& p : parameters_of(o)) views.emplace_back(*p.ref, c.access);
     const std::int64_t per_channel = rounded(image.batch * image.channels);
 
     training_recipe r;
@@ -201,14 +201,16 @@ training_recipe train(const pool_op& o, const node& n, const training_context& c
     const auto forward = c.primitives.get(key(primitive_kind::pooling), [&] {
         const auto pd = forward_desc();
         return made_primitive{dnnl::pooling_forward(pd), pd.src_desc(), {}, pd.dst_desc(),
-                              pd.workspace_desc(), pd.scratchpad_desc()};
+                              pd.workspace_desc(), pd.scratchpad_desc(),
+                              pd.impl_info_str()};
     });
     const auto backward = c.primitives.get(key(primitive_kind::pooling_gradient), [&] {
         const dnnl::pooling_backward::primitive_desc pd(cpu_engine(), algorithm, src, dst, stride,
                                                         kernel, {0, 0}, padding, padding,
                                                         forward_desc(), user_scratchpad());
         return made_primitive{dnnl::pooling_backward(pd), pd.diff_src_desc(), {},
-                              pd.diff_dst_desc(), pd.workspace_desc(), pd.scratchpad_desc()};
+                              pd.diff_dst_desc(), pd.workspace_desc(), pd.scratchpad_desc(),
+                              pd.impl_info_str()};
     });
     const auto floats = [](const dnnl::memory::desc& d) {
         return rounded(static_cast<std::int64_t>((d.get_size() + 3) / 4));

@@ -57,7 +57,7 @@ struct training_context {
     const network& net;
     std::int64_t batch;
     int threads;
-    const parameter_access& parameters;
+    const parameter_access& access;
     primitive_cache& primitives;
     const dnnl::stream& stream;
 

@@ -143,7 +143,7 @@ struct training_pass::state {
 
     // The last forward pass.
     const network* net = nullptr;
-    parameter_access parameters;
+    parameter_access access;
     std::int64_t batch = 0;
     pass_kind kind = pass_kind::statistics;
     std::span<const float> images;
@@ -157,7 +157,7 @@ training_pass::~training_pass() = default;
 training_pass::training_pass(training_pass&&) noexcept = default;
 training_pass& training_pass::operator=(training_pass&&) noexcept = default;
 
-std::span<const float> training_pass::forward(const network& net, const parameter_access& parameters,
+std::span<const float> training_pass::forward(const network& net, const parameter_access& access,
                                               std::span<const float> images, int batch,
                                               pass_kind kind) {
     state& s = *state_;
@@ -171,12 +171,12 @@ std::span<const float> training_pass::forward(const network& net, const paramete
                     fmt::format("give {} floats for one input", needed));
     }
     s.net = &net;
-    s.parameters = parameters;
+    s.access = access;
     s.batch = batch;
     s.kind = kind;
     s.images = images;
     s.plan = detail::plan_training(
-        {net, batch, s.threads, s.parameters, s.primitives, s.stream}, kind);
+        {net, batch, s.threads, s.access, s.primitives, s.stream}, kind);
     s.memory = s.arena.reserve(s.plan.memory.arena_bytes);
     s.counters.arena_bytes = s.arena.size();
     s.reset_statistics();

@@ -48,7 +48,7 @@ public:
     /// `images`: (batch, height, width, channels). Norms use the batch's own statistics. Returns the
     /// first output, (batch, features), valid until the next call.
     /// Throws unsupported (naming the layer) for what cannot be trained.
-    std::span<const float> forward(const network& net, const parameter_access& parameters,
+    std::span<const float> forward(const network& net, const parameter_access& access,
                                    std::span<const float> images, int batch,
                                    pass_kind kind = pass_kind::training);
 

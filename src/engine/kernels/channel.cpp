@@ -15,6 +15,8 @@
 
 #include <algorithm>
 
+#include "engine/kernels/parallel.hpp"
+
 namespace lathe::kernels {
 namespace {
 
@@ -204,15 +206,14 @@ template <class Body>
 void for_image_parts(const channel_shape& shape, const Body& body) {
     constexpr std::int64_t part_channels = 64;
     const std::int64_t parts = (shape.channels + part_channels - 1) / part_channels;
-#pragma omp parallel for schedule(static) if (shape.batch * shape.pixels * shape.channels > 10000)
-    for (std::int64_t i = 0; i < shape.batch * parts; ++i) {
+    parallel_for(shape.batch * parts, [&](std::int64_t i) {
         const std::int64_t image = i / parts;
         const std::int64_t channel = i % parts * part_channels;
         const image_part part{shape.pixels, std::min(part_channels, shape.channels - channel),
                               shape.channels};
         body(part, image * shape.pixels * shape.channels + channel,
              image * shape.channels + channel);
-    }
+    }, shape.batch * shape.pixels * shape.channels > 10000);
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #define LATHE_KERNELS_ELEMENTWISE_ONCE
 
 #include "engine/kernels/chunks.hpp"
+#include "engine/kernels/parallel.hpp"
 
 #endif
 
@@ -122,31 +123,28 @@ HWY_EXPORT(backward);
 
 void add_inplace(std::int64_t count, const float* src, float* dst) {
     const row_chunks chunks(count, 1);
-#pragma omp parallel for schedule(static) if (chunks.count() > 1)
-    for (std::int64_t k = 0; k < chunks.count(); ++k) {
+    parallel_for(chunks.count(), [&](std::int64_t k) {
         const std::int64_t at = chunks.begin(k);
         HWY_DYNAMIC_DISPATCH(add)(chunks.size(k), src + at, dst + at);
-    }
+    });
 }
 
 void activation_forward(activation act, std::int64_t count, const float* src, float* dst) {
     const row_chunks chunks(count, 1);
-#pragma omp parallel for schedule(static) if (chunks.count() > 1)
-    for (std::int64_t k = 0; k < chunks.count(); ++k) {
+    parallel_for(chunks.count(), [&](std::int64_t k) {
         const std::int64_t at = chunks.begin(k);
         HWY_DYNAMIC_DISPATCH(forward)(act, chunks.size(k), src + at, dst + at);
-    }
+    });
 }
 
 void activation_backward(activation act, std::int64_t count, const float* src,
                          const float* diff_dst, float* diff_src) {
     const row_chunks chunks(count, 1);
-#pragma omp parallel for schedule(static) if (chunks.count() > 1)
-    for (std::int64_t k = 0; k < chunks.count(); ++k) {
+    parallel_for(chunks.count(), [&](std::int64_t k) {
         const std::int64_t at = chunks.begin(k);
         HWY_DYNAMIC_DISPATCH(backward)
         (act, chunks.size(k), src + at, diff_dst + at, diff_src + at);
-    }
+    });
 }
 
 }  // namespace lathe::kernels

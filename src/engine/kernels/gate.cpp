@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "engine/kernels/parallel.hpp"
+
 namespace lathe::kernels {
 namespace {
 
@@ -24,8 +26,7 @@ void add_scaled(float* to, const float* from, float factor, std::int64_t n) {
 }  // namespace
 
 void gate_forward(const gate_shape& s, const gate_weights& w, const gate_state& state) {
-#pragma omp parallel for schedule(static)
-    for (std::int64_t n = 0; n < s.batch; ++n) {
+    parallel_for(s.batch, [&](std::int64_t n) {
         const float* mean = state.mean + n * s.channels;
         float* hidden = state.hidden + n * s.hidden;
         float* gate = state.gate + n * s.channels;
@@ -37,7 +38,7 @@ void gate_forward(const gate_shape& s, const gate_weights& w, const gate_state& 
             gate[c] = hard_sigmoid(w.expand_bias[c] +
                                    dot(w.expand_weight + c * s.hidden, hidden, s.hidden));
         }
-    }
+    });
 }
 
 void gate_backward(const gate_shape& s, const gate_weights& w, const gate_state& state,

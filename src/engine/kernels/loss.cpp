@@ -10,6 +10,8 @@
 
 #include "lathe/core/error.hpp"
 
+#include "engine/kernels/parallel.hpp"
+
 namespace lathe::kernels {
 namespace {
 
@@ -38,8 +40,7 @@ double cross_entropy(const classification_shape& shape, const float* logits, con
                      float* gradient) {
     std::vector<double> losses(static_cast<std::size_t>(shape.batch));
     const auto batch = static_cast<double>(shape.batch);
-#pragma omp parallel for schedule(static) if (shape.batch * shape.classes > 10000)
-    for (std::int64_t n = 0; n < shape.batch; ++n) {
+    parallel_for(shape.batch, [&](std::int64_t n) {
         const float* const row = logits + n * shape.classes;
         const row_normalizer norm = normalize_row(row, shape.classes);
         double loss = 0;
@@ -53,7 +54,7 @@ double cross_entropy(const classification_shape& shape, const float* logits, con
                 static_cast<float>((std::exp(log_probability) - wanted) / batch);
         }
         losses[static_cast<std::size_t>(n)] = loss;
-    }
+    }, shape.batch * shape.classes > 10000);
     double total = 0;
     for (const double loss : losses) total += loss;
     return total / batch;
@@ -62,15 +63,14 @@ double cross_entropy(const classification_shape& shape, const float* logits, con
 }  // namespace
 
 void softmax(const classification_shape& shape, const float* logits, float* probabilities) {
-#pragma omp parallel for schedule(static) if (shape.batch * shape.classes > 10000)
-    for (std::int64_t n = 0; n < shape.batch; ++n) {
+    parallel_for(shape.batch, [&](std::int64_t n) {
         const float* const row = logits + n * shape.classes;
         const row_normalizer norm = normalize_row(row, shape.classes);
         for (std::int64_t c = 0; c < shape.classes; ++c) {
             probabilities[n * shape.classes + c] = static_cast<float>(
                 std::exp(static_cast<double>(row[c]) - norm.largest - norm.log_sum));
         }
-    }
+    }, shape.batch * shape.classes > 10000);
 }
 
 double softmax_cross_entropy(const classification_shape& shape, const float* logits,

@@ -4,20 +4,20 @@
 #include <algorithm>
 #include <array>
 
+#include "engine/kernels/parallel.hpp"
+
 namespace lathe::kernels {
 
 void add_to_rows(std::int64_t rows, std::int64_t columns, const float* values, float* dst) {
-#pragma omp parallel for schedule(static)
-    for (std::int64_t r = 0; r < rows; ++r) {
+    parallel_for(rows, [&](std::int64_t r) {
         for (std::int64_t c = 0; c < columns; ++c) dst[r * columns + c] += values[c];
-    }
+    });
 }
 
 void column_sums(std::int64_t rows, std::int64_t columns, const float* src, float* sums) {
     constexpr std::int64_t block = 32;
     const std::int64_t blocks = (columns + block - 1) / block;
-#pragma omp parallel for schedule(static)
-    for (std::int64_t b = 0; b < blocks; ++b) {
+    parallel_for(blocks, [&](std::int64_t b) {
         const std::int64_t begin = b * block;
         const std::int64_t width = std::min(block, columns - begin);
         std::array<double, block> total{};
@@ -28,30 +28,27 @@ void column_sums(std::int64_t rows, std::int64_t columns, const float* src, floa
         for (std::int64_t c = 0; c < width; ++c) {
             sums[begin + c] = static_cast<float>(total[static_cast<std::size_t>(c)]);
         }
-    }
+    });
 }
 
 void subsample(const subsample_shape& s, const float* src, float* dst) {
-#pragma omp parallel for schedule(static)
-    for (std::int64_t row = 0; row < s.batch * s.out_h; ++row) {
+    parallel_for(s.batch * s.out_h, [&](std::int64_t row) {
         const std::int64_t n = row / s.out_h;
         const std::int64_t y = row % s.out_h * s.stride_h;
         for (std::int64_t x = 0; x < s.out_w; ++x) {
             std::copy_n(src + ((n * s.in_h + y) * s.in_w + x * s.stride_w) * s.channels, s.channels,
                         dst + (row * s.out_w + x) * s.channels);
         }
-    }
+    });
 }
 
 void spread(const subsample_shape& s, const float* src, float* dst, bool accumulate) {
     if (!accumulate) {
-#pragma omp parallel for schedule(static)
-        for (std::int64_t row = 0; row < s.batch * s.in_h; ++row) {
+        parallel_for(s.batch * s.in_h, [&](std::int64_t row) {
             std::fill_n(dst + row * s.in_w * s.channels, s.in_w * s.channels, 0.0F);
-        }
+        });
     }
-#pragma omp parallel for schedule(static)
-    for (std::int64_t row = 0; row < s.batch * s.out_h; ++row) {
+    parallel_for(s.batch * s.out_h, [&](std::int64_t row) {
         const std::int64_t n = row / s.out_h;
         const std::int64_t y = row % s.out_h * s.stride_h;
         for (std::int64_t x = 0; x < s.out_w; ++x) {
@@ -59,7 +56,7 @@ void spread(const subsample_shape& s, const float* src, float* dst, bool accumul
             float* to = dst + ((n * s.in_h + y) * s.in_w + x * s.stride_w) * s.channels;
             for (std::int64_t c = 0; c < s.channels; ++c) to[c] += from[c];
         }
-    }
+    });
 }
 
 }  // namespace lathe::kernels

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "engine/kernels/chunks.hpp"
+#include "engine/kernels/parallel.hpp"
 
 #endif
 
@@ -90,22 +91,20 @@ HWY_EXPORT(squares);
 void sgd_step(const sgd_settings& settings, std::span<const float> gradient,
               std::span<float> velocity, std::span<float> weight) {
     const row_chunks chunks(static_cast<std::int64_t>(weight.size()), 1);
-#pragma omp parallel for schedule(static) if (chunks.count() > 1)
-    for (std::int64_t k = 0; k < chunks.count(); ++k) {
+    parallel_for(chunks.count(), [&](std::int64_t k) {
         const std::int64_t at = chunks.begin(k);
         HWY_DYNAMIC_DISPATCH(step)
         (settings, chunks.size(k), gradient.data() + at, velocity.data() + at, weight.data() + at);
-    }
+    });
 }
 
 double sum_of_squares(std::span<const float> values) {
     const row_chunks chunks(static_cast<std::int64_t>(values.size()), 1);
     std::vector<double> sums(static_cast<std::size_t>(chunks.count()));
-#pragma omp parallel for schedule(static) if (chunks.count() > 1)
-    for (std::int64_t k = 0; k < chunks.count(); ++k) {
+    parallel_for(chunks.count(), [&](std::int64_t k) {
         sums[static_cast<std::size_t>(k)] =
             HWY_DYNAMIC_DISPATCH(squares)(chunks.size(k), values.data() + chunks.begin(k));
-    }
+    });
     double total = 0;
     for (const double sum : sums) total += sum;
     return total;
