@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <limits>
 #include <numeric>
+#include <tuple>
 #include <utility>
 
 #include "lathe/core/error.hpp"
@@ -88,8 +89,8 @@ template <class Key>
 order descending(const std::vector<planned_buffer>& buffers, Key key) {
     order result(buffers.size());
     std::iota(result.begin(), result.end(), index{0});
-    std::stable_sort(result.begin(), result.end(), [&](index a, index b) {
-        return std::pair(key(a), buffers[a].bytes) > std::pair(key(b), buffers[b].bytes);
+    std::sort(result.begin(), result.end(), [&](index a, index b) {
+        return std::tuple(key(b), buffers[b].bytes, a) < std::tuple(key(a), buffers[a].bytes, b);
     });
     return result;
 }
