@@ -10,7 +10,7 @@
 namespace lathe::detail {
 namespace {
 
-constexpr double beyond = 1.25;              // reference point, in ranges of the front
+constexpr double beyond = 2.5;               // reference point, in ranges of the front
 constexpr std::size_t most_for_volume = 3;   // objectives
 
 }  // namespace

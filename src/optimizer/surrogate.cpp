@@ -71,10 +71,13 @@ double surrogate::mean(gene_span genes) const {
     return from_learned(by_stumps_ ? stumps_.mean(genes) : kernel_.mean(genes));
 }
 
-double surrogate::hope(gene_span genes, double deviations) const {
-    if (by_stumps_) return from_learned(stumps_.mean(genes) - deviations * stump_deviation_);
-    const prediction p = kernel_.predict(genes);
-    return from_learned(p.mean - deviations * p.deviation);
+void surrogate::hope(gene_span genes, std::span<const double> deviations,
+                     std::span<double> values) const {
+    const prediction p = by_stumps_ ? prediction{stumps_.mean(genes), stump_deviation_}
+                                    : kernel_.predict(genes);
+    for (std::size_t i = 0; i < deviations.size(); ++i) {
+        values[i] = from_learned(p.mean - deviations[i] * p.deviation);
+    }
 }
 
 }  // namespace lathe::detail

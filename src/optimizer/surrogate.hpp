@@ -23,8 +23,8 @@ public:
     void learn();
     /// Rounded: equal on every compiler but for accidents of 1e-6 of the spread.
     [[nodiscard]] double mean(gene_span genes) const;
-    /// So many standard deviations below the mean.
-    [[nodiscard]] double hope(gene_span genes, double deviations) const;
+    /// For each of `deviations`, the value so many standard deviations below the mean.
+    void hope(gene_span genes, std::span<const double> deviations, std::span<double> values) const;
 
 private:
     /// Values are learned as z = log(1 + (value - low) / width): differences between good ones count

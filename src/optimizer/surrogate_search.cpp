@@ -2,7 +2,9 @@
 #include "lathe/optimizer/surrogate_search.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <optional>
 
@@ -21,7 +23,10 @@ namespace {
 constexpr std::size_t inner_population = 64;
 constexpr std::size_t inner_generations = 30;
 constexpr std::size_t window = 200;          // candidates whose promise is worked out
-constexpr double optimism = 0.5;             // deviations below the mean that a candidate may hope for
+/// Deviations below the mean that a candidate may hope for: proposals take turns, from trusting the
+/// models to looking where they know least.
+constexpr double optimism[] = {0.0, 0.5, 1.0, 2.0};
+constexpr std::size_t turns = std::size(optimism);
 constexpr std::size_t least_to_learn = 8;    // outcomes before a model is worth its name
 
 surrogate_search_options checked(surrogate_search_options o, const search_domain& domain) {
@@ -37,6 +42,9 @@ struct candidate {
     std::vector<double> mean;
     double violation = 0.0;
 };
+
+/// Objectives per turn.
+using hopes = std::array<std::vector<double>, turns>;
 
 }  // namespace
 
@@ -55,7 +63,7 @@ struct surrogate_search::impl {
     void learn();
     void search_inside();
     [[nodiscard]] candidate predicted(detail::gene_span genes) const;
-    [[nodiscard]] std::vector<double> hoped_for(detail::gene_span genes) const;
+    [[nodiscard]] hopes hoped_for(detail::gene_span genes) const;
     [[nodiscard]] bool learnable() const {
         return book.proposed() >= options.initial && told.size() >= least_to_learn;
     }
@@ -69,10 +77,12 @@ candidate surrogate_search::impl::predicted(detail::gene_span genes) const {
     return c;
 }
 
-std::vector<double> surrogate_search::impl::hoped_for(detail::gene_span genes) const {
-    std::vector<double> hope;
+hopes surrogate_search::impl::hoped_for(detail::gene_span genes) const {
+    hopes hope;
     for (const auto& model : objective) {
-        hope.push_back(model.hope(genes, optimism));
+        double values[turns];
+        model.hope(genes, optimism, values);
+        for (std::size_t turn = 0; turn < turns; ++turn) hope[turn].push_back(values[turn]);
     }
     return hope;
 }
@@ -179,7 +189,7 @@ void surrogate_search::impl::propose_planned(std::size_t n, std::vector<proposal
     }
     for (const auto id : book.in_flight()) front.expect(predicted(book.genes_of(id)).mean);
     const std::size_t seen = std::min(plan.size(), std::max(window, 2 * n));
-    std::vector<std::vector<double>> hope(seen);
+    std::vector<hopes> hope(seen);
     for (std::size_t i = 0; i < seen; ++i) hope[i] = hoped_for(plan[i].genes);
     std::vector<bool> taken(seen, false);
     while (out.size() < n) {
@@ -187,7 +197,7 @@ void surrogate_search::impl::propose_planned(std::size_t n, std::vector<proposal
         double most = -std::numeric_limits<double>::infinity();
         for (std::size_t i = 0; i < seen; ++i) {
             if (taken[i]) continue;
-            const double gain = front.of(hope[i]);
+            const double gain = front.of(hope[i][book.proposed() % turns]);
             if (gain > most) {
                 most = gain;
                 best = i;
