@@ -106,6 +106,15 @@ void population::keep_only() {
     values_.resize(to * width_);
 }
 
+void population::keep_first_rank() {
+    rank();
+    kept_.clear();
+    for (std::uint32_t i = 0; i < who_.size(); ++i) {
+        if (who_[i].rank == 0) kept_.push_back(i);
+    }
+    keep_only();
+}
+
 void population::keep_youngest(std::size_t most) {
     if (size() <= most) return;
     const auto old = static_cast<std::ptrdiff_t>(size() - most);

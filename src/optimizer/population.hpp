@@ -43,6 +43,8 @@ public:
 
     /// Ranks all, drops none.
     void rank() { survive(size()); }
+    /// Ranks all, keeps the non-dominated (while nothing is feasible, the least violating).
+    void keep_first_rank();
     /// Drops those that were added first.
     void keep_youngest(std::size_t most);
 
@@ -52,6 +54,7 @@ public:
 private:
     void rank_feasible(std::size_t most);
     void rank_infeasible(std::size_t most);
+    /// Drops all but kept_.
     void keep_only();
 
     std::size_t width_ = 0;  // objectives, once known

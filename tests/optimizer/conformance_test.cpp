@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "lathe/optimizer/local_search.hpp"
 #include "lathe/optimizer/nsga2.hpp"
 #include "lathe/optimizer/random_search.hpp"
 #include "lathe/optimizer/regularized_evolution.hpp"
@@ -61,6 +62,10 @@ TEST_CASE("regularized_evolution conforms") {
     check_all([](const search_domain& d) {
         return regularized_evolution(d, {.seed = 6, .population = 10, .tournament = 3});
     });
+}
+
+TEST_CASE("local_search conforms") {
+    check_all([](const search_domain& d) { return local_search(d, {.seed = 8}); });
 }
 
 TEST_CASE("surrogate_search conforms") {
