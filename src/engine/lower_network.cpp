@@ -88,8 +88,11 @@ private:
 
     void add_step(const layer_group& group, std::int32_t step) {
         const auto added = residual_of(group);
+        const auto& anchor_inputs = net_.at(group.anchor()).inputs;
+        const bool read_by_anchor =
+            added && std::ranges::find(anchor_inputs, *added) != anchor_inputs.end();
         const lowering_context context{net_, group, target_.batch, target_.threads,
-                                       added && dies_at(*added, step)};
+                                       added && !read_by_anchor && dies_at(*added, step)};
         step_recipe recipe = std::visit([&](const auto& o) { return lower(o, context); },
                                         context.anchor().operation);
         program_step info;

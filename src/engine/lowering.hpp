@@ -48,7 +48,7 @@ struct lowering_context {
     const layer_group& group;
     std::int64_t batch;
     int threads;
-    bool residual_dies;  ///< the residual is not needed after this group
+    bool residual_dies;  ///< the residual may be overwritten: nobody else reads it, before or after
 
     [[nodiscard]] const node& anchor() const { return net.at(group.anchor()); }
     [[nodiscard]] const tensor_type& type(value_id v) const { return net.at(v).type; }

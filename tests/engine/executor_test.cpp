@@ -83,6 +83,21 @@ TEST_CASE("random networks compute what plain loops compute") {
     }
 }
 
+TEST_CASE("a convolution is not accumulated into its own input") {
+    network_builder b;
+    const auto in = b.input("image", image_type(3, 6, 6));
+    const auto x = b.add("first", conv2d_op{whole("a", {8, 3, 1, 1}), {}}, {in});
+    conv2d_op square{whole("b", {8, 8, 3, 3}), {}};
+    square.padding = {1, 1};
+    const auto y = b.add("second", square, {x});
+    const auto sum = b.add("sum", add_op{}, {x, y});
+    b.output(sum, output_role::features);
+    const network net = std::move(b).build();
+    const auto statistics = reference::random_statistics(net, rng(1));
+    executor run(net, reference::unit_weights(), statistics, {.batch = 2});
+    CHECK(difference_to_oracle(net, 2, run, statistics, rng(2)) < 1e-4);
+}
+
 TEST_CASE("the arena is exactly as large as planned, and its gaps stay untouched") {
     constexpr std::byte poison{0xA5};
     for (std::uint64_t seed = 200; seed < 240; ++seed) {

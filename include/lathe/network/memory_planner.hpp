@@ -23,7 +23,8 @@ struct memory_plan {
     [[nodiscard]] bool optimal() const noexcept { return arena_bytes == lower_bound; }
 };
 
-/// Best of a portfolio of greedy orders (by size, lifetime, area, start; lowest fit), deterministic.
+/// Best of a portfolio of greedy orders (by size, lifetime, area, start, ...) and placements (lowest gap,
+/// tightest gap, stacked), deterministic.
 /// Sizes are rounded up to `alignment`, a power of two. O(k n^2) for n buffers and k orders.
 /// Throws bad_input for a negative size or last < first, naming the buffer's index.
 [[nodiscard]] memory_plan plan_memory(std::span<const planned_buffer> buffers,

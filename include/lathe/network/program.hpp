@@ -56,8 +56,8 @@ struct program {
     }
 };
 
-/// Compiles without the engine: one step per node with batch norm and activation folded into the
-/// layer before and nothing else fused, no scratchpads. peak_memory() is a lower bound.
+/// Compiles without the engine: the same fusion, no kernels and no scratchpads. peak_memory() is a lower
+/// bound.
 [[nodiscard]] program compile_lower_bound(const network& net, const deployment& target);
 
 }  // namespace lathe
