@@ -161,6 +161,43 @@ void depthwise_weight_gradient_onednn(benchmark::State& state) {
 }
 BENCHMARK(depthwise_weight_gradient_onednn)->Apply(mobile_shapes);
 
+// For orientation: oneDNN's forward and data gradient, which the engine uses as they are.
+void image_and_single(benchmark::internal::Benchmark* bench) {
+    mobile_shapes(bench);
+    for (const std::int64_t kernel : {3, 5, 7}) {
+        for (const layer& l : layers) bench->Args({1, l.channels, l.size, kernel, l.stride});
+    }
+}
+
+void depthwise_forward_onednn(benchmark::State& state) {
+    const depthwise_shape s = depthwise_of(state);
+    const depthwise_descs d = describe(s);
+    const auto desc = forward_desc(d, s.batch == 1 ? dnnl::prop_kind::forward_inference
+                                                   : dnnl::prop_kind::forward_training);
+    run_primitive(state, dnnl::convolution_forward(desc),
+                  {{DNNL_ARG_SRC, filled(d.src)},
+                   {DNNL_ARG_WEIGHTS, filled(desc.weights_desc())},
+                   {DNNL_ARG_DST, filled(d.dst)}},
+                  desc.impl_info_str());
+    count_flops(state, depthwise_flops(s));
+}
+BENCHMARK(depthwise_forward_onednn)->Apply(image_and_single);
+
+void depthwise_data_gradient_onednn(benchmark::State& state) {
+    const depthwise_shape s = depthwise_of(state);
+    const depthwise_descs d = describe(s);
+    const dnnl::convolution_backward_data::primitive_desc desc(
+        cpu(), dnnl::algorithm::convolution_direct, d.src, d.weights, d.dst, d.strides, d.padding,
+        d.padding, forward_desc(d, dnnl::prop_kind::forward_training));
+    run_primitive(state, dnnl::convolution_backward_data(desc),
+                  {{DNNL_ARG_DIFF_SRC, filled(d.src)},
+                   {DNNL_ARG_WEIGHTS, filled(desc.weights_desc())},
+                   {DNNL_ARG_DIFF_DST, filled(d.dst)}},
+                  desc.impl_info_str());
+    count_flops(state, depthwise_flops(s));
+}
+BENCHMARK(depthwise_data_gradient_onednn)->Apply(mobile_shapes);
+
 // channels, size, activation (-1: none); batch 128
 void norm_shapes(benchmark::internal::Benchmark* bench, bool every_activation) {
     bench->ArgNames({"c", "hw", "act"})->Unit(benchmark::kMicrosecond)->UseRealTime();

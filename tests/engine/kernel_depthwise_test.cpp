@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/kernels/depthwise.hpp"
 
+#include "engine/kernels/depthwise_rows.hpp"
+#include "kernel_reference.hpp"
 #include "kernel_support.hpp"
+#include "lathe/core/error.hpp"
 
 namespace {
 
@@ -23,29 +26,35 @@ depthwise_shape make_shape(std::int64_t batch, std::int64_t channels, std::int64
             pad};
 }
 
-std::vector<double> plain_weight_gradient(const depthwise_shape& s, const floats& src,
-                                          const floats& diff_dst) {
-    std::vector<double> result;
-    for (std::int64_t i = 0; i < s.kernel_h; ++i) {
-        for (std::int64_t j = 0; j < s.kernel_w; ++j) {
-            for (std::int64_t c = 0; c < s.channels; ++c) {
-                double sum = 0;
-                for (std::int64_t n = 0; n < s.batch; ++n) {
-                    for (std::int64_t y = 0; y < s.out_h; ++y) {
-                        for (std::int64_t x = 0; x < s.out_w; ++x) {
-                            const std::int64_t iy = y * s.stride + i - s.pad;
-                            const std::int64_t ix = x * s.stride + j - s.pad;
-                            if (iy < 0 || iy >= s.in_h || ix < 0 || ix >= s.in_w) continue;
-                            sum += static_cast<double>(
-                                       src[((n * s.in_h + iy) * s.in_w + ix) * s.channels + c]) *
-                                   diff_dst[((n * s.out_h + y) * s.out_w + x) * s.channels + c];
+// body(index in the output, index in the input, index in the weight) for every product
+template <class Body>
+void for_each_product(const depthwise_shape& s, const Body& body) {
+    for (std::int64_t n = 0; n < s.batch; ++n) {
+        for (std::int64_t y = 0; y < s.out_h; ++y) {
+            for (std::int64_t x = 0; x < s.out_w; ++x) {
+                for (std::int64_t i = 0; i < s.kernel_h; ++i) {
+                    for (std::int64_t j = 0; j < s.kernel_w; ++j) {
+                        const std::int64_t iy = y * s.stride + i - s.pad;
+                        const std::int64_t ix = x * s.stride + j - s.pad;
+                        if (iy < 0 || iy >= s.in_h || ix < 0 || ix >= s.in_w) continue;
+                        for (std::int64_t c = 0; c < s.channels; ++c) {
+                            body(((n * s.out_h + y) * s.out_w + x) * s.channels + c,
+                                 ((n * s.in_h + iy) * s.in_w + ix) * s.channels + c,
+                                 (i * s.kernel_w + j) * s.channels + c);
                         }
                     }
                 }
-                result.push_back(sum);
             }
         }
     }
+}
+
+std::vector<double> plain_weight_gradient(const depthwise_shape& s, const floats& src,
+                                          const floats& diff_dst) {
+    std::vector<double> result(s.kernel_h * s.kernel_w * s.channels);
+    for_each_product(s, [&](std::int64_t out, std::int64_t in, std::int64_t tap) {
+        result[tap] += static_cast<double>(src[in]) * diff_dst[out];
+    });
     return result;
 }
 
@@ -67,7 +76,65 @@ void check_weight_gradient(const depthwise_shape& s) {
     check_everywhere(compute, plain_weight_gradient(s, src, diff_dst));
 }
 
+void check_rows(const depthwise_shape& s, std::optional<lathe::activation> act = std::nullopt) {
+    if (s.out_h < 1 || s.out_w < 1) return;
+    INFO("batch " << s.batch << " channels " << s.channels << " in " << s.in_h << "x" << s.in_w
+                  << " kernel " << s.kernel_h << "x" << s.kernel_w << " stride " << s.stride
+                  << " pad " << s.pad);
+    REQUIRE(has_depthwise_rows(s));
+    const floats src = random_floats(s.batch * s.in_h * s.in_w * s.channels, 1);
+    const floats diff_dst = random_floats(s.batch * s.out_h * s.out_w * s.channels, 2);
+    const floats weight = random_floats(s.kernel_h * s.kernel_w * s.channels, 3);
+    const floats bias = random_floats(s.channels, 4);
+    std::vector<double> dst(diff_dst.size()), diff_src(src.size());
+    for (std::size_t i = 0; act && i < dst.size(); ++i) dst[i] = bias[i % bias.size()];
+    for_each_product(s, [&](std::int64_t out, std::int64_t in, std::int64_t tap) {
+        dst[out] += static_cast<double>(src[in]) * weight[tap];
+        diff_src[in] += static_cast<double>(diff_dst[out]) * weight[tap];
+    });
+    for (double& value : dst) value = plain_activation(act, value);
+    dst.insert(dst.end(), diff_src.begin(), diff_src.end());
+    const auto compute = [&] {
+        floats result(diff_dst.size(), NAN), diff(src.size(), NAN);
+        depthwise_forward(s, act, src.data(), weight.data(), act ? bias.data() : nullptr,
+                          result.data());
+        depthwise_data_gradient(s, diff_dst.data(), weight.data(), diff.data());
+        result.insert(result.end(), diff.begin(), diff.end());
+        return result;
+    };
+    check_everywhere(compute, dst);
+}
+
 }  // namespace
+
+TEST_CASE("depthwise forward and data gradient equal plain loops", "[kernels]") {
+    const auto kernel = GENERATE(3, 5, 7);
+    const auto stride = GENERATE(1, 2);
+    const auto pad = GENERATE(0, 1, 3, 4);
+    for (const std::int64_t size : {1, 2, 3, 7, 13, 14, 17}) {
+        check_rows(make_shape(2, 17, size, size, kernel, kernel, stride, pad));
+    }
+    for (const std::int64_t channels : {1, 3, 8, 33, 48}) {
+        check_rows(make_shape(1, channels, 9, 7, kernel, kernel, stride, pad));
+    }
+}
+
+TEST_CASE("depthwise forward adds bias and applies the activation", "[kernels]") {
+    const auto act = static_cast<lathe::activation>(GENERATE(range(0, 5)));
+    check_rows(make_shape(2, 20, 10, 11, 5, 5, 1, 2), act);
+    check_rows(make_shape(2, 16, 9, 30, 2, 7, 2, 3), act);
+}
+
+TEST_CASE("depthwise rows refuse shapes they do not have", "[kernels]") {
+    float value = 0;
+    for (const auto& [kernel, stride] : {std::pair{1, 1}, {4, 1}, {9, 1}, {3, 3}}) {
+        const depthwise_shape s = make_shape(1, 1, 20, 20, kernel, kernel, stride, 0);
+        CHECK_FALSE(has_depthwise_rows(s));
+        CHECK_THROWS_AS(depthwise_forward(s, std::nullopt, &value, &value, nullptr, &value),
+                        lathe::error);
+        CHECK_THROWS_AS(depthwise_data_gradient(s, &value, &value, &value), lathe::error);
+    }
+}
 
 TEST_CASE("depthwise weight gradient equals a plain loop", "[kernels]") {
     const auto kernel = GENERATE(1, 3, 5, 7);

@@ -8,10 +8,15 @@
 // after foreach_target.h
 #include <hwy/highway.h>
 
+#include "engine/kernels/activation-inl.hpp"
+
 #ifndef LATHE_KERNELS_DEPTHWISE_ROWS_ONCE
 #define LATHE_KERNELS_DEPTHWISE_ROWS_ONCE
 
-#include <algorithm>
+#include <cstdint>
+#include <string>
+
+#include "lathe/core/error.hpp"
 
 namespace lathe::kernels {
 namespace {
@@ -32,6 +37,8 @@ struct row_sum {
     std::int64_t results;
     std::int64_t result_step;  // floats from result to result
     std::int64_t channels;
+    const float* bias;  // or null
+    std::optional<activation> act;  // only with results one after the other
     float* result;
 };
 
@@ -43,19 +50,33 @@ HWY_BEFORE_NAMESPACE();
 namespace lathe::kernels::HWY_NAMESPACE {
 namespace {
 
-namespace hn = hwy::HWY_NAMESPACE;
-
+// Vector registers decide how many results are summed at once.
 #if HWY_TARGET <= HWY_AVX3
 constexpr bool many_registers = true;
 #else
 constexpr bool many_registers = false;
 #endif
 
+// Adds the value in the tile's column u times the weight of each tap to the result it belongs to.
+template <int Taps, int Stride, int Tile, class D>
+HWY_INLINE void add_products(D, int u, hn::Vec<D> value, const hn::Vec<D>* weight,
+                             hn::Vec<D>* sums) {
+#pragma GCC unroll 7
+    for (int j = 0; j < Taps; ++j) {
+        const int offset = u - j;
+        if (offset >= 0 && offset % Stride == 0 && offset / Stride < Tile) {
+            sums[offset / Stride] = hn::MulAdd(value, weight[j], sums[offset / Stride]);
+        }
+    }
+}
+
+// Results begin ... begin + Tile of one channel block: all sums stay in registers.
 template <int Taps, int Stride, int Tile, class D>
 HWY_INLINE void sum_tile(D d, const row_sum& s, std::int64_t channel, std::int64_t begin) {
     hn::Vec<D> sums[Tile];
-#pragma GCC unroll 16
-    for (int t = 0; t < Tile; ++t) sums[t] = hn::Zero(d);
+    const auto start = s.bias != nullptr ? hn::LoadU(d, s.bias + channel) : hn::Zero(d);
+#pragma GCC unroll 14
+    for (int t = 0; t < Tile; ++t) sums[t] = start;
     const std::int64_t column = s.first + begin * Stride;
     constexpr int span = (Tile - 1) * Stride + Taps;
     const bool inside = column >= 0 && column + span <= s.columns;
@@ -67,38 +88,23 @@ HWY_INLINE void sum_tile(D d, const row_sum& s, std::int64_t channel, std::int64
         }
         const float* source = s.source[r] + column * s.channels + channel;
         if (inside) {
-#pragma GCC unroll 40
+#pragma GCC unroll 33
             for (int u = 0; u < span; ++u) {
-                const auto value = hn::LoadU(d, source);
+                add_products<Taps, Stride, Tile>(d, u, hn::LoadU(d, source), weight, sums);
                 source += s.channels;
-#pragma GCC unroll 7
-                for (int j = 0; j < Taps; ++j) {
-                    const int offset = u - j;
-                    if (offset >= 0 && offset % Stride == 0 && offset / Stride < Tile) {
-                        sums[offset / Stride] = hn::MulAdd(value, weight[j], sums[offset / Stride]);
-                    }
-                }
             }
         } else {
-#pragma GCC unroll 40
+#pragma GCC unroll 33
             for (int u = 0; u < span; ++u) {
-                if (static_cast<std::uint64_t>(column + u) < static_cast<std::uint64_t>(s.columns)) {
-                    const auto value = hn::LoadU(d, source);
-#pragma GCC unroll 7
-                    for (int j = 0; j < Taps; ++j) {
-                        const int offset = u - j;
-                        if (offset >= 0 && offset % Stride == 0 && offset / Stride < Tile) {
-                            sums[offset / Stride] =
-                                hn::MulAdd(value, weight[j], sums[offset / Stride]);
-                        }
-                    }
+                if (column + u >= 0 && column + u < s.columns) {
+                    add_products<Taps, Stride, Tile>(d, u, hn::LoadU(d, source), weight, sums);
                 }
                 source += s.channels;
             }
         }
     }
     float* to = s.result + begin * s.result_step + channel;
-#pragma GCC unroll 16
+#pragma GCC unroll 14
     for (int t = 0; t < Tile; ++t) {
         if (begin + t < s.results) hn::StoreU(sums[t], d, to + t * s.result_step);
     }
@@ -144,7 +150,32 @@ void sum_row_tiled(const row_sum& s) {
     return sum_row<Taps, Stride, 8>(s);
 }
 
-void sum_rows(const row_sum& s) {
+template <class Activation>
+void activate(std::int64_t count, float* values) {
+    const hn::ScalableTag<float> d;
+    const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+    std::int64_t i = 0;
+    for (; i + lanes <= count; i += lanes) {
+        hn::StoreU(Activation::apply(d, hn::LoadU(d, values + i)), d, values + i);
+    }
+    const hn::CappedTag<float, 1> one;
+    for (; i < count; ++i) {
+        hn::StoreU(Activation::apply(one, hn::LoadU(one, values + i)), one, values + i);
+    }
+}
+
+void activate_row(activation act, std::int64_t count, float* values) {
+    switch (act) {
+        case activation::relu: return activate<relu_activation>(count, values);
+        case activation::relu6: return activate<relu6_activation>(count, values);
+        case activation::hard_swish: return activate<hard_swish_activation>(count, values);
+        case activation::swish: return activate<swish_activation>(count, values);
+        case activation::gelu: return activate<gelu_activation>(count, values);
+    }
+}
+
+// Forward has 3, 5 or 7 taps; the data gradient of stride 2 has half of them, rounded either way.
+void sum_all(const row_sum& s) {
     if (s.stride == 1) {
         switch (s.taps) {
             case 1: return sum_row_tiled<1, 1>(s);
@@ -152,16 +183,20 @@ void sum_rows(const row_sum& s) {
             case 3: return sum_row_tiled<3, 1>(s);
             case 4: return sum_row_tiled<4, 1>(s);
             case 5: return sum_row_tiled<5, 1>(s);
-            case 7: return sum_row_tiled<7, 1>(s);
-            default: return;
+            default: return sum_row_tiled<7, 1>(s);
         }
     }
     switch (s.taps) {
         case 3: return sum_row_tiled<3, 2>(s);
         case 5: return sum_row_tiled<5, 2>(s);
-        case 7: return sum_row_tiled<7, 2>(s);
-        default: return;
+        default: return sum_row_tiled<7, 2>(s);
     }
+}
+
+void compute_row(const row_sum& s) {
+    sum_all(s);
+    // Once more over the row, which is still in the first-level cache.
+    if (s.act) activate_row(*s.act, s.results * s.channels, s.result);
 }
 
 }  // namespace
@@ -172,12 +207,26 @@ HWY_AFTER_NAMESPACE();
 namespace lathe::kernels {
 namespace {
 
-HWY_EXPORT(sum_rows);
+HWY_EXPORT(compute_row);
+
+void require_rows(const depthwise_shape& shape, const char* place) {
+    if (has_depthwise_rows(shape)) return;
+    throw error(errc::internal, place,
+                "kernel " + std::to_string(shape.kernel_h) + "x" + std::to_string(shape.kernel_w) +
+                    ", stride " + std::to_string(shape.stride),
+                "ask has_depthwise_rows first");
+}
 
 }  // namespace
 
-void depthwise_forward(const depthwise_shape& s, const float* src, const float* weight,
-                       float* dst) {
+bool has_depthwise_rows(const depthwise_shape& shape) {
+    const bool width = shape.kernel_w == 3 || shape.kernel_w == 5 || shape.kernel_w == 7;
+    return width && shape.kernel_h <= most_rows && (shape.stride == 1 || shape.stride == 2);
+}
+
+void depthwise_forward(const depthwise_shape& s, std::optional<activation> act, const float* src,
+                       const float* weight, const float* bias, float* dst) {
+    require_rows(s, "depthwise_forward");
 #pragma omp parallel for collapse(2) schedule(static)
     for (std::int64_t n = 0; n < s.batch; ++n) {
         for (std::int64_t y = 0; y < s.out_h; ++y) {
@@ -197,14 +246,17 @@ void depthwise_forward(const depthwise_shape& s, const float* src, const float* 
             row.results = s.out_w;
             row.result_step = s.channels;
             row.channels = s.channels;
+            row.bias = bias;
+            row.act = act;
             row.result = dst + (n * s.out_h + y) * s.out_w * s.channels;
-            HWY_DYNAMIC_DISPATCH(sum_rows)(row);
+            HWY_DYNAMIC_DISPATCH(compute_row)(row);
         }
     }
 }
 
 void depthwise_data_gradient(const depthwise_shape& s, const float* diff_dst, const float* weight,
                              float* diff_src) {
+    require_rows(s, "depthwise_data_gradient");
 #pragma omp parallel for collapse(2) schedule(static)
     for (std::int64_t n = 0; n < s.batch; ++n) {
         for (std::int64_t y = 0; y < s.in_h; ++y) {
@@ -235,7 +287,7 @@ void depthwise_data_gradient(const depthwise_shape& s, const float* diff_dst, co
                 }
                 row.results = (s.in_w - phase + s.stride - 1) / s.stride;
                 row.result = diff_src + ((n * s.in_h + y) * s.in_w + phase) * s.channels;
-                HWY_DYNAMIC_DISPATCH(sum_rows)(row);
+                HWY_DYNAMIC_DISPATCH(compute_row)(row);
             }
         }
     }
