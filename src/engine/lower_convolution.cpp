@@ -56,7 +56,6 @@ folded_weights fold(const param_ref& weight, const param_ref* bias, const node* 
 /// Post-operations of a group; the residual is a sum into the destination where it may be.
 struct fused_posts {
     dnnl::primitive_attr attributes = user_scratchpad();
-    std::string text;
     std::optional<value_id> added;
     int binary_index = -1;  ///< of the residual in the post-operations; -1: a sum
 };
@@ -67,11 +66,9 @@ fused_posts lower_posts(const lowering_context& c) {
     for (const auto& post : c.group.post) {
         if (const auto* act = std::get_if<activation>(&post)) {
             append_activation(ops, *act);
-            f.text += fmt::format(" {}", to_string(*act));
             continue;
         }
         f.added = std::get<residual>(post).value;
-        f.text += " add";
         if (c.residual_dies) {
             ops.append_sum(1.0F);
         } else {
@@ -157,10 +154,6 @@ step_recipe lower(const conv2d_op& o, const lowering_context& c) {
                             plain_weights(shape, o.groups)},
                            o.weight, o.bias);
     r.implementation = pd.impl_info_str();
-    r.operation = fmt::format("conv2d b{} i{}x{}x{} o{} k{}x{} s{}x{} p{}x{} g{}{}", c.batch,
-                              in.dims[1].size(), in.dims[2].size(), in.dims[3].size(), shape[0],
-                              shape[2], shape[3], o.stride[0], o.stride[1], o.padding[0],
-                              o.padding[1], o.groups, posts.text);
     return r;
 }
 
@@ -179,7 +172,6 @@ step_recipe lower(const linear_op& o, const lowering_context& c) {
                 dnnl::memory::desc({shape[0], shape[1]}, dnnl_type::f32, dnnl_tag::ab)},
                o.weight, o.bias);
     r.implementation = pd.impl_info_str();
-    r.operation = fmt::format("linear b{} i{} o{}{}", c.batch, shape[1], shape[0], posts.text);
     return r;
 }
 

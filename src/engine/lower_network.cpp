@@ -6,6 +6,7 @@
 
 #include "engine/lowering.hpp"
 #include "lathe/engine/compile.hpp"
+#include "network/operation_key.hpp"
 
 namespace lathe::detail {
 namespace {
@@ -33,13 +34,6 @@ std::vector<std::int32_t> last_readers(const network& net, const std::vector<lay
         last[static_cast<std::size_t>(out.value)] = static_cast<std::int32_t>(groups.size());
     }
     return last;
-}
-
-std::optional<value_id> residual_of(const layer_group& group) {
-    for (const auto& post : group.post) {
-        if (const auto* r = std::get_if<residual>(&post)) return r->value;
-    }
-    return {};
 }
 
 class assembler {
@@ -87,7 +81,7 @@ private:
     }
 
     void add_step(const layer_group& group, std::int32_t step) {
-        const auto added = residual_of(group);
+        const auto added = group.added();
         const auto& anchor_inputs = net_.at(group.anchor()).inputs;
         const bool read_by_anchor =
             added && std::ranges::find(anchor_inputs, *added) != anchor_inputs.end();
@@ -98,7 +92,7 @@ private:
         program_step info;
         info.name = net_.at(group.result()).name;
         info.nodes = group.nodes;
-        info.operation = recipe.operation;
+        info.operation = operation_key(net_, group.nodes, target_.batch);
         info.implementation = recipe.implementation;
         for (const auto in : recipe.inputs) {
             info.reads.push_back(result_.buffer_of_value[static_cast<std::size_t>(in)]);

@@ -21,8 +21,6 @@ step_recipe plain_step(const lowering_context& c, std::string implementation) {
     step_recipe r;
     r.inputs = c.anchor().inputs;
     r.output = c.group.result();
-    r.operation = fmt::format("{} b{}", name_of(c.anchor().operation), c.batch);
-    for (const auto in : r.inputs) r.operation += ' ' + to_string(c.type(in));
     r.implementation = std::move(implementation);
     return r;
 }
@@ -61,8 +59,7 @@ step_recipe lower(const batch_norm_op& o, const lowering_context& c) {
     std::vector<activation> acts;
     for (const auto& post : c.group.post) {
         acts.push_back(std::get<activation>(post));
-        r.operation += fmt::format(" {}", to_string(acts.back()));
-    }
+        }
     const auto shape = channels_of(c.anchor().type, c.batch);
     r.weight_bytes = 2 * shape.channels * static_cast<std::int64_t>(sizeof(float));
     r.pack = [o, shape, id = c.group.anchor()](const weight_reader& reader,
@@ -96,7 +93,6 @@ step_recipe lower(const batch_norm_op& o, const lowering_context& c) {
 
 step_recipe lower(const activation_op& o, const lowering_context& c) {
     step_recipe r = plain_step(c, "lathe:activation");
-    r.operation += fmt::format(" {}", to_string(o.kind));
     r.in_place = 0;
     r.bind = [kind = o.kind, count = element_count(c.anchor().type, c.batch)](const step_memory& m) {
         return [=, src = m.inputs[0], dst = m.output](const dnnl::stream&) {
@@ -123,7 +119,6 @@ step_recipe lower(const channel_gate_op& o, const lowering_context& c) {
     r.in_place = 0;
     const auto shape = channels_of(c.anchor().type, c.batch);
     const kernels::gate_shape gate{shape.batch, shape.channels, shape_of(o.reduce_weight)[0]};
-    r.operation += fmt::format(" h{}", gate.hidden);
     r.scratch_bytes = gate.forward_floats() * static_cast<std::int64_t>(sizeof(float));
     r.weight_bytes = gate.weight_floats() * static_cast<std::int64_t>(sizeof(float));
     r.pack = [o](const weight_reader& reader, const calibrated_statistics&, std::byte* to) {
@@ -156,9 +151,6 @@ step_recipe lower(const pool_op& o, const lowering_context& c) {
         {o.kernel[0], o.kernel[1]}, {0, 0}, {o.padding[0], o.padding[1]},
         {o.padding[0], o.padding[1]}, user_scratchpad());
     step_recipe r = unary_primitive(c, pd, dnnl::pooling_forward(pd));
-    r.operation += fmt::format(" {} k{}x{} s{}x{} p{}x{}", o.kind == pooling::max ? "max" : "avg",
-                               o.kernel[0], o.kernel[1], o.stride[0], o.stride[1], o.padding[0],
-                               o.padding[1]);
     return r;
 }
 

@@ -9,11 +9,11 @@
 #include <string>
 #include <vector>
 
-#include "engine/fusion.hpp"
 #include "engine/onednn.hpp"
 #include "lathe/network/program.hpp"
 #include "lathe/network/statistics.hpp"
 #include "lathe/network/weights.hpp"
+#include "network/fusion.hpp"
 
 namespace lathe::detail {
 
@@ -34,7 +34,6 @@ struct step_recipe {
     /// The step may write over inputs[in_place]; -1: it may not. must: it does.
     std::int32_t in_place = -1;
     bool must_be_in_place = false;
-    std::string operation;
     std::string implementation;
     std::int64_t scratch_bytes = 0;
     std::int64_t weight_bytes = 0;

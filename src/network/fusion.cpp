@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/fusion.hpp"
+#include "network/fusion.hpp"
 
 #include <algorithm>
 
@@ -59,6 +59,13 @@ private:
 };
 
 }  // namespace
+
+std::optional<value_id> layer_group::added() const {
+    for (const auto& step : post) {
+        if (const auto* r = std::get_if<residual>(&step)) return r->value;
+    }
+    return {};
+}
 
 std::vector<layer_group> fuse(const network& net) {
     std::vector<bool> taken(net.nodes().size(), false);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which layers of a network become one kernel call at inference.
+// Which layers of a network become one kernel call at inference: for the exact compile and for the
+// lower bound alike.
 #pragma once
 
+#include <optional>
 #include <variant>
 #include <vector>
 
@@ -23,6 +25,8 @@ struct layer_group {
 
     [[nodiscard]] value_id anchor() const { return nodes.front(); }
     [[nodiscard]] value_id result() const { return nodes.back(); }
+    /// The value added by the group, if there is one.
+    [[nodiscard]] std::optional<value_id> added() const;
 };
 
 /// Groups in the order of execution: by their results. Convolutions and linear layers take a batch
