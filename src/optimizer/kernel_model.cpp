@@ -5,6 +5,7 @@
 #include <Eigen/Core>
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 
 namespace lathe::detail {
@@ -35,50 +36,59 @@ kernel_model::kernel_model(const domain& space)
     for (const auto& a : space.axes()) kinds_.push_back(a.kind);
 }
 
-/// Variance of the values explained by each gene alone, options with few samples shrunk to the mean.
-std::vector<double> kernel_model::main_effects(const training_data& data) const {
+std::vector<std::vector<double>> kernel_model::main_effects(const training_data& data) const {
     const std::size_t n = data.values.size();
     const std::size_t genes = sizes_.size();
     const double mean = mean_of(data.values);
-    std::vector<double> effects(genes, 0.0);
-    std::vector<double> sum, count;
+    std::vector<std::vector<double>> effects(genes);
+    std::vector<double> count;
     for (std::size_t a = 0; a < genes; ++a) {
-        sum.assign(sizes_[a], 0.0);
-        count.assign(sizes_[a], 0.0);
+        effects[a].assign(sizes_[a], 0.0);
+        count.assign(sizes_[a], 1.0);  // one imagined sample of the mean
         for (std::size_t i = 0; i < n; ++i) {
-            sum[data.genes[i * genes + a]] += data.values[i] - mean;
+            effects[a][data.genes[i * genes + a]] += data.values[i] - mean;
             count[data.genes[i * genes + a]] += 1.0;
         }
-        for (std::size_t o = 0; o < sum.size(); ++o) {
-            const double shrunk = sum[o] / (count[o] + 1.0);
-            effects[a] += shrunk * shrunk * count[o];
-        }
+        for (std::size_t o = 0; o < sizes_[a]; ++o) effects[a][o] /= count[o];
     }
     return effects;
 }
 
-void kernel_model::set_weights(const training_data& data, bool weighted) {
+double kernel_model::nearness(std::size_t axis, std::size_t x, std::size_t y) const {
+    if (kinds_[axis] == axis_kind::categorical) return x == y ? 1.0 : 0.0;
+    const double apart = static_cast<double>(x > y ? x - y : y - x) /
+                         std::max(1.0, static_cast<double>(sizes_[axis]) - 1.0);
+    return 1.0 - 0.5 * (apart + std::sqrt(apart));
+}
+
+void kernel_model::set_likeness(const training_data& data, likeness kind) {
+    const auto effects = main_effects(data);
     std::vector<double> weights(sizes_.size(), 1.0);
-    if (weighted) {
-        weights = main_effects(data);
-        const double least = 0.05 * *std::max_element(weights.begin(), weights.end());
-        for (auto& w : weights) w = std::sqrt(std::max(w, least));
-    }
     double total = 0.0;
-    for (std::size_t a = 0; a < sizes_.size(); ++a) total += sizes_[a] > 1 ? weights[a] : 0.0;
+    double widest = 0.0;  // range of the main effects of an axis
+    for (const auto& e : effects) {
+        const auto [low, high] = std::minmax_element(e.begin(), e.end());
+        widest = std::max(widest, *high - *low);
+    }
+    for (std::size_t a = 0; a < sizes_.size(); ++a) {
+        const auto [low, high] = std::minmax_element(effects[a].begin(), effects[a].end());
+        if (kind != likeness::plain) weights[a] = std::max(*high - *low, 0.2 * widest);
+        if (sizes_[a] == 1) weights[a] = 0.0;
+        total += weights[a];
+    }
     likeness_.assign(sizes_.size(), {});
     for (std::size_t a = 0; a < sizes_.size(); ++a) {
         const std::size_t size = sizes_[a];
-        const double w = size > 1 && total > 0.0 ? weights[a] / total : 0.0;
+        const double weight = total > 0.0 ? weights[a] / total : 0.0;
         likeness_[a].resize(size * size);
         for (std::size_t x = 0; x < size; ++x) {
             for (std::size_t y = 0; y < size; ++y) {
-                const double apart = static_cast<double>(x > y ? x - y : y - x) /
-                                     std::max(1.0, static_cast<double>(size) - 1.0);
-                const double unlike = x == y ? 0.0 : 1.0;
-                likeness_[a][x * size + y] =
-                    w * (1.0 - (kinds_[a] == axis_kind::ordinal ? 0.5 * (apart + std::sqrt(apart))
-                                                                : unlike));
+                double like = nearness(a, x, y);
+                if (kind == likeness::encoded && weights[a] > 0.0) {
+                    const double apart = std::abs(effects[a][x] - effects[a][y]) / weights[a];
+                    like = 0.5 * like + 0.5 * (1.0 - apart);
+                }
+                likeness_[a][x * size + y] = weight * like;
             }
         }
     }
@@ -107,19 +117,19 @@ kernel_config kernel_model::choose(const training_data& data, double* error) con
     vector y(static_cast<Eigen::Index>(n));
     for (std::size_t i = 0; i < n; ++i) y[static_cast<Eigen::Index>(i)] = (data.values[i] - mean) / scale;
 
-    std::vector<kernel_config> shapes = {{kernel_shape::linear, false, 1.0, 0.0},
-                                         {kernel_shape::quadratic, false, 1.0, 0.0}};
-    for (const bool weighted : {false, true}) {
-        if (weighted) shapes.push_back({kernel_shape::quadratic, true, 1.0, 0.0});
+    constexpr likeness kinds[] = {likeness::plain, likeness::weighted, likeness::encoded};
+    std::vector<kernel_config> shapes = {{kernel_shape::linear, likeness::plain, 1.0, 0.0}};
+    for (const auto kind : kinds) {
+        shapes.push_back({kernel_shape::quadratic, kind, 1.0, 0.0});
         for (const double length : {0.125, 0.25, 0.5, 1.0, 2.0}) {
-            shapes.push_back({kernel_shape::exponential, weighted, length, 0.0});
+            shapes.push_back({kernel_shape::exponential, kind, length, 0.0});
         }
     }
     kernel_model trial = *this;
-    matrix similarities[2];
-    for (const bool weighted : {false, true}) {
-        trial.set_weights(data, weighted);
-        auto& s = similarities[weighted ? 1 : 0];
+    matrix similarities[std::size(kinds)];
+    for (const auto kind : kinds) {
+        trial.set_likeness(data, kind);
+        auto& s = similarities[static_cast<std::size_t>(kind)];
         s.resize(static_cast<Eigen::Index>(n), static_cast<Eigen::Index>(n));
         for (std::size_t i = 0; i < n; ++i) {
             for (std::size_t j = 0; j < n; ++j) {
@@ -132,7 +142,7 @@ kernel_config kernel_model::choose(const training_data& data, double* error) con
     double least = std::numeric_limits<double>::infinity();
     for (auto config : shapes) {
         trial.config_ = config;
-        const matrix k = similarities[config.weighted ? 1 : 0].unaryExpr(
+        const matrix k = similarities[static_cast<std::size_t>(config.options)].unaryExpr(
             [&](double s) { return trial.covariance(s); });
         for (const double noise : {1e-3, 1e-2, 1e-1}) {
             matrix noisy = k;
@@ -157,7 +167,7 @@ void kernel_model::fit(const training_data& data, const kernel_config& config) {
     const std::size_t n = data.values.size();
     const std::size_t genes = sizes_.size();
     config_ = config;
-    set_weights(data, config.weighted);
+    set_likeness(data, config.options);
     genes_.assign(data.genes.begin(), data.genes.end());
     offset_ = mean_of(data.values);
     scale_ = deviation_of(data.values, offset_);

@@ -19,9 +19,16 @@ enum class kernel_shape : std::uint8_t {
     exponential   ///< exp((s - 1) / length): Gaussian process
 };
 
+/// What two options of an axis have in common.
+enum class likeness : std::uint8_t {
+    plain,     ///< nothing on a categorical axis, nearness on an ordinal one; axes count alike
+    weighted,  ///< the same, axes count by their main effect
+    encoded    ///< half that, half how near the main effects of the two options are
+};
+
 struct kernel_config {
     kernel_shape shape = kernel_shape::exponential;
-    bool weighted = false;  ///< axes weighted by their main effect instead of alike
+    likeness options = likeness::plain;
     double length = 0.5;
     double noise = 0.01;    ///< variance of the noise over that of the signal
 
@@ -53,10 +60,13 @@ public:
     [[nodiscard]] prediction predict(gene_span genes) const;
 
 private:
-    void set_weights(const training_data& data, bool weighted);
+    void set_likeness(const training_data& data, likeness kind);
     [[nodiscard]] double similarity(const std::uint16_t* a, const std::uint16_t* b) const;
     [[nodiscard]] double covariance(double similarity) const;
-    [[nodiscard]] std::vector<double> main_effects(const training_data& data) const;
+    /// Per axis and option: mean of the values with that option, shrunk, less the mean of all.
+    [[nodiscard]] std::vector<std::vector<double>> main_effects(const training_data& data) const;
+    /// 1 for equal options, down to 0.
+    [[nodiscard]] double nearness(std::size_t axis, std::size_t x, std::size_t y) const;
 
     std::vector<std::uint32_t> sizes_;
     std::vector<axis_kind> kinds_;
