@@ -17,6 +17,7 @@
 
 #include "engine/kernels/batch_norm.hpp"
 #include "engine/kernels/depthwise.hpp"
+#include "engine/kernels/depthwise_rows.hpp"
 
 namespace {
 
@@ -161,13 +162,24 @@ void depthwise_weight_gradient_onednn(benchmark::State& state) {
 }
 BENCHMARK(depthwise_weight_gradient_onednn)->Apply(mobile_shapes);
 
-// For orientation: oneDNN's forward and data gradient, which the engine uses as they are.
-void image_and_single(benchmark::internal::Benchmark* bench) {
+void batch_and_single(benchmark::internal::Benchmark* bench) {
     mobile_shapes(bench);
     for (const std::int64_t kernel : {3, 5, 7}) {
         for (const layer& l : layers) bench->Args({1, l.channels, l.size, kernel, l.stride});
     }
 }
+
+void depthwise_forward_own(benchmark::State& state) {
+    const depthwise_shape s = depthwise_of(state);
+    const floats src = ramp(s.batch * s.in_h * s.in_w * s.channels);
+    const floats weight = ramp(s.kernel_h * s.kernel_w * s.channels);
+    floats dst(s.batch * s.out_h * s.out_w * s.channels);
+    for (auto _ : state) {
+        depthwise_forward(s, std::nullopt, src.data(), weight.data(), nullptr, dst.data());
+    }
+    count_flops(state, depthwise_flops(s));
+}
+BENCHMARK(depthwise_forward_own)->Apply(batch_and_single);
 
 void depthwise_forward_onednn(benchmark::State& state) {
     const depthwise_shape s = depthwise_of(state);
@@ -181,7 +193,19 @@ void depthwise_forward_onednn(benchmark::State& state) {
                   desc.impl_info_str());
     count_flops(state, depthwise_flops(s));
 }
-BENCHMARK(depthwise_forward_onednn)->Apply(image_and_single);
+BENCHMARK(depthwise_forward_onednn)->Apply(batch_and_single);
+
+void depthwise_data_gradient_own(benchmark::State& state) {
+    const depthwise_shape s = depthwise_of(state);
+    const floats diff_dst = ramp(s.batch * s.out_h * s.out_w * s.channels);
+    const floats weight = ramp(s.kernel_h * s.kernel_w * s.channels);
+    floats diff_src(s.batch * s.in_h * s.in_w * s.channels);
+    for (auto _ : state) {
+        depthwise_data_gradient(s, diff_dst.data(), weight.data(), diff_src.data());
+    }
+    count_flops(state, depthwise_flops(s));
+}
+BENCHMARK(depthwise_data_gradient_own)->Apply(mobile_shapes);
 
 void depthwise_data_gradient_onednn(benchmark::State& state) {
     const depthwise_shape s = depthwise_of(state);
@@ -310,5 +334,3 @@ void norm_backward_onednn(benchmark::State& state) {
 BENCHMARK(norm_backward_onednn)->Apply([](auto* bench) { norm_shapes(bench, false); });
 
 }  // namespace
-
-BENCHMARK_MAIN();
