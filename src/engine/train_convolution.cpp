@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "engine/kernels/depthwise.hpp"
+#include "engine/kernels/depthwise_rows.hpp"
 #include "engine/kernels/rows.hpp"
 #include "engine/train_matmul.hpp"
 #include "lathe/core/error.hpp"
@@ -244,43 +244,101 @@ private:
     primitive_cache::handle forward_, data_, weights_;
 };
 
-/// Keeps the gathered weights for backward: they are few, and the master does not change in between.
-training_recipe train_depthwise(const parameter_view& weight, const conv_shape& s,
-                                const training_context& c) {
+/// The row kernels want (kernel height, kernel width, channels); masters are kept by channel.
+void transpose(const float* from, std::int64_t rows, std::int64_t columns, float* to) {
+    for (std::int64_t r = 0; r < rows; ++r) {
+        for (std::int64_t c = 0; c < columns; ++c) to[c * rows + r] = from[r * columns + c];
+    }
+}
+
+kernels::depthwise_shape depthwise_of(const conv_shape& s) {
+    return {s.batch, s.in_channels, s.in_h,      s.in_w,      s.out_h,
+            s.out_w, s.kernel[0],   s.kernel[1], s.stride[0], s.padding[0]};
+}
+
+/// Our weight gradient of a depthwise convolution, added to the master.
+class depthwise_weights {
+public:
+    depthwise_weights(const parameter_view& weight, const conv_shape& s, int threads)
+        : weight_(weight), shape_(depthwise_of(s)), taps_(s.kernel[0] * s.kernel[1]),
+          scratch_(2 * rounded(weight.size()) +
+                   rounded(kernels::depthwise_weight_gradient_scratch(shape_, threads))) {}
+
+    [[nodiscard]] std::int64_t scratch_floats() const { return scratch_; }
+    void add_gradient(const float* x, const float* dy, float* scratch) const {
+        float* by_tap = scratch;
+        float* by_channel = scratch + rounded(weight_.size());
+        kernels::depthwise_weight_gradient(shape_, x, dy, by_tap,
+                                           scratch + 2 * rounded(weight_.size()));
+        transpose(by_tap, taps_, shape_.channels, by_channel);
+        weight_.add_gradient(by_channel);
+    }
+    /// Weights by tap, through `scratch` of the same size.
+    void read_by_tap(float* by_tap, float* scratch) const {
+        weight_.read(scratch);
+        transpose(scratch, shape_.channels, taps_, by_tap);
+    }
+    [[nodiscard]] const kernels::depthwise_shape& shape() const { return shape_; }
+
+private:
+    parameter_view weight_;
+    kernels::depthwise_shape shape_;
+    std::int64_t taps_;
+    std::int64_t scratch_;
+};
+
+/// Our row kernels. Keeps the gathered weights for backward: the master does not change in between.
+training_recipe train_depthwise_rows(const parameter_view& weight, const depthwise_weights& weights) {
+    training_recipe r;
+    r.keeps_inputs = true;
+    r.gradient_optional = true;
+    r.saved_floats = rounded(weight.size());
+    r.forward_scratch = rounded(weight.size());
+    r.backward_scratch = weights.scratch_floats();
+    r.forward = [weights](const forward_memory& m) {
+        weights.read_by_tap(m.saved, m.scratch);
+        kernels::depthwise_forward(weights.shape(), {}, m.inputs[0], m.saved, nullptr, m.output);
+    };
+    r.backward = [weights](const backward_memory& m) {
+        if (m.diff_inputs[0].data != nullptr) {
+            kernels::depthwise_data_gradient(weights.shape(), m.diff_output, m.saved,
+                                             m.diff_inputs[0].data);
+        }
+        weights.add_gradient(m.inputs[0], m.diff_output, m.scratch);
+    };
+    return r;
+}
+
+/// oneDNN forward and for the data gradient, where it is the faster one or ours takes no such shape.
+training_recipe train_depthwise_onednn(const parameter_view& weight, const conv_shape& s,
+                                       const depthwise_weights& weights,
+                                       const training_context& c) {
     const onednn_convolution conv(s, onednn_convolution::gradient::data_only, c);
-    const kernels::depthwise_shape d{s.batch, s.in_channels, s.in_h,      s.in_w,      s.out_h,
-                                     s.out_w, s.kernel[0],   s.kernel[1], s.stride[0], s.padding[0]};
-    const std::int64_t taps = s.kernel[0] * s.kernel[1];
-    const std::int64_t gradient_floats = rounded(weight.size());
     training_recipe r;
     r.keeps_inputs = true;
     r.gradient_optional = true;
     r.saved_floats = rounded(weight.size());
     r.forward_scratch = conv.forward_scratch();
-    r.backward_scratch =
-        std::max(conv.data_scratch(),
-                 2 * gradient_floats +
-                     rounded(kernels::depthwise_weight_gradient_scratch(d, c.threads)));
+    r.backward_scratch = std::max(conv.data_scratch(), weights.scratch_floats());
     r.forward = [conv, weight](const forward_memory& m) {
         weight.read(m.saved);
         conv.forward(m.inputs[0], m.saved, m.output, m.scratch);
     };
-    r.backward = [conv, weight, d, taps, gradient_floats](const backward_memory& m) {
+    r.backward = [conv, weights](const backward_memory& m) {
         if (m.diff_inputs[0].data != nullptr) {
             conv.input_gradient(m.diff_output, m.saved, m.diff_inputs[0].data, m.scratch);
         }
-        float* by_tap = m.scratch;
-        float* by_channel = m.scratch + gradient_floats;
-        kernels::depthwise_weight_gradient(d, m.inputs[0], m.diff_output, by_tap,
-                                           m.scratch + 2 * gradient_floats);
-        for (std::int64_t ch = 0; ch < d.channels; ++ch) {
-            for (std::int64_t t = 0; t < taps; ++t) {
-                by_channel[ch * taps + t] = by_tap[t * d.channels + ch];
-            }
-        }
-        weight.add_gradient(by_channel);
+        weights.add_gradient(m.inputs[0], m.diff_output, m.scratch);
     };
     return r;
+}
+
+training_recipe train_depthwise(const parameter_view& weight, const conv_shape& s,
+                                const training_context& c) {
+    const depthwise_weights weights(weight, s, c.threads);
+    const bool ours = s.kernel[1] >= 5 && kernels::has_depthwise_rows(weights.shape());
+    return ours ? train_depthwise_rows(weight, weights)
+                : train_depthwise_onednn(weight, s, weights, c);
 }
 
 training_recipe train_general(const parameter_view& weight, const conv_shape& s,
