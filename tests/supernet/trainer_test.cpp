@@ -75,7 +75,7 @@ TEST_CASE("training lowers the loss of the largest and the smallest member") {
         });
     std::vector<std::uint32_t> all(squares.size());
     std::iota(all.begin(), all.end(), 0U);
-    const batch_reader reader(squares, all, measure_normalization(squares, all), {.batch = 32});
+    const batch_reader reader(squares, all, measure_normalization(squares, all), {.batch = 32, .changes = {}});
     weight_store weights(1);
     training_progress early;
     const auto report = train_supernet(weights, sandwich(space), reader, quick(120),
