@@ -225,7 +225,8 @@ BENCHMARK(depthwise_data_gradient_onednn)->Apply(mobile_shapes);
 // channels, size, activation (-1: none); batch 128
 void norm_shapes(benchmark::internal::Benchmark* bench, bool every_activation) {
     bench->ArgNames({"c", "hw", "act"})->Unit(benchmark::kMicrosecond)->UseRealTime();
-    for (const auto& [channels, size] : {std::pair{16, 32}, {64, 28}, {96, 16}, {192, 8}, {384, 8}}) {
+    for (const auto& [channels, size] :
+         {std::pair{16, 32}, {64, 28}, {96, 16}, {192, 8}, {384, 8}}) {
         for (int act = -1; act <= (every_activation ? 4 : 0); ++act) {
             bench->Args({channels, size, act});
         }

@@ -67,7 +67,7 @@ inline bool same_bits(const floats& a, const floats& b) {
     return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
 }
 
-/// Largest difference over the largest reference value (at least `floor`); NaN compares as infinite.
+/// Largest difference over the largest reference value (at least `floor`); NaN is infinite.
 template <class Reference>
 double relative_error(const floats& values, const std::vector<Reference>& reference,
                       double floor = 1e-3) {

@@ -30,7 +30,7 @@ HWY_INLINE void channel_tail(std::int64_t channel, std::int64_t channels, const 
     if constexpr (Lanes > 1) channel_tail<Lanes / 2>(channel, channels, body);
 }
 
-// Calls body.run<Vectors>(tag, first channel) for each block; a block has Vectors vectors of the tag.
+// Calls body.run<Vectors>(tag, first channel) for each block of Vectors vectors of the tag.
 template <class Body>
 HWY_INLINE void for_channel_blocks(std::int64_t channels, const Body& body) {
     constexpr hn::CappedTag<float, 16> d;

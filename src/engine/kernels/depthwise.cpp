@@ -146,7 +146,8 @@ HWY_NOINLINE void add_tap_rows(const packed_planes& planes, std::int64_t out_h,
 template <int Width, int Stride, int Tile>
 void add_taps(const depthwise_shape& s, const packed_planes& planes, const float* src,
               const float* diff, float* sums) {
-    constexpr int most_rows = many_registers ? (Width == 7 ? 2 : 3) : (Width == 3 ? 3 : Width == 5 ? 2 : 1);
+    constexpr int most_rows =
+        many_registers ? (Width == 7 ? 2 : 3) : (Width == 3 ? 3 : Width == 5 ? 2 : 1);
     const std::int64_t passes = ceil_div(s.kernel_h, most_rows);
     std::int64_t row = 0;
     for (std::int64_t pass = 0; pass < passes; ++pass) {

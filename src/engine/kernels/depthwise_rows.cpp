@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <string>
 
+#include "engine/kernels/parallel.hpp"
 #include "lathe/core/error.hpp"
 
 namespace lathe::kernels {
@@ -227,70 +228,68 @@ bool has_depthwise_rows(const depthwise_shape& shape) {
 void depthwise_forward(const depthwise_shape& s, std::optional<activation> act, const float* src,
                        const float* weight, const float* bias, float* dst) {
     require_rows(s, "depthwise_forward");
-#pragma omp parallel for collapse(2) schedule(static)
-    for (std::int64_t n = 0; n < s.batch; ++n) {
-        for (std::int64_t y = 0; y < s.out_h; ++y) {
-            row_sum row{};
-            for (std::int64_t i = 0; i < s.kernel_h; ++i) {
-                const std::int64_t from = y * s.stride + i - s.pad;
-                if (from < 0 || from >= s.in_h) continue;
-                row.source[row.rows] = src + (n * s.in_h + from) * s.in_w * s.channels;
-                row.weight[row.rows] = weight + i * s.kernel_w * s.channels;
-                ++row.rows;
-            }
-            row.weight_step = s.channels;
-            row.taps = s.kernel_w;
-            row.stride = s.stride;
-            row.first = -s.pad;
-            row.columns = s.in_w;
-            row.results = s.out_w;
-            row.result_step = s.channels;
-            row.channels = s.channels;
-            row.bias = bias;
-            row.act = act;
-            row.result = dst + (n * s.out_h + y) * s.out_w * s.channels;
-            HWY_DYNAMIC_DISPATCH(compute_row)(row);
+    parallel_for(s.batch * s.out_h, [&](std::int64_t image_row) {
+        const std::int64_t n = image_row / s.out_h;
+        const std::int64_t y = image_row % s.out_h;
+        row_sum row{};
+        for (std::int64_t i = 0; i < s.kernel_h; ++i) {
+            const std::int64_t from = y * s.stride + i - s.pad;
+            if (from < 0 || from >= s.in_h) continue;
+            row.source[row.rows] = src + (n * s.in_h + from) * s.in_w * s.channels;
+            row.weight[row.rows] = weight + i * s.kernel_w * s.channels;
+            ++row.rows;
         }
-    }
+        row.weight_step = s.channels;
+        row.taps = s.kernel_w;
+        row.stride = s.stride;
+        row.first = -s.pad;
+        row.columns = s.in_w;
+        row.results = s.out_w;
+        row.result_step = s.channels;
+        row.channels = s.channels;
+        row.bias = bias;
+        row.act = act;
+        row.result = dst + (n * s.out_h + y) * s.out_w * s.channels;
+        HWY_DYNAMIC_DISPATCH(compute_row)(row);
+    });
 }
 
 void depthwise_data_gradient(const depthwise_shape& s, const float* diff_dst, const float* weight,
                              float* diff_src) {
     require_rows(s, "depthwise_data_gradient");
-#pragma omp parallel for collapse(2) schedule(static)
-    for (std::int64_t n = 0; n < s.batch; ++n) {
-        for (std::int64_t y = 0; y < s.in_h; ++y) {
-            row_sum row{};
-            std::int64_t kernel_rows[most_rows];
-            for (std::int64_t i = 0; i < s.kernel_h; ++i) {
-                const std::int64_t scaled = y + s.pad - i;
-                if (scaled < 0 || scaled % s.stride != 0 || scaled / s.stride >= s.out_h) continue;
-                kernel_rows[row.rows] = i;
-                row.source[row.rows] =
-                    diff_dst + (n * s.out_h + scaled / s.stride) * s.out_w * s.channels;
-                ++row.rows;
-            }
-            row.weight_step = -s.stride * s.channels;
-            row.stride = 1;
-            row.columns = s.out_w;
-            row.result_step = s.stride * s.channels;
-            row.channels = s.channels;
-            // Columns of one remainder modulo the stride see the same taps, in falling order.
-            for (std::int64_t phase = 0; phase < s.stride; ++phase) {
-                const std::int64_t lowest = (phase + s.pad) % s.stride;
-                row.taps = (s.kernel_w - lowest + s.stride - 1) / s.stride;
-                const std::int64_t highest = lowest + (row.taps - 1) * s.stride;
-                // exact: phase + pad - highest is a multiple of the stride
-                row.first = (phase + s.pad - highest) / s.stride;
-                for (std::int64_t r = 0; r < row.rows; ++r) {
-                    row.weight[r] = weight + (kernel_rows[r] * s.kernel_w + highest) * s.channels;
-                }
-                row.results = (s.in_w - phase + s.stride - 1) / s.stride;
-                row.result = diff_src + ((n * s.in_h + y) * s.in_w + phase) * s.channels;
-                HWY_DYNAMIC_DISPATCH(compute_row)(row);
-            }
+    parallel_for(s.batch * s.in_h, [&](std::int64_t image_row) {
+        const std::int64_t n = image_row / s.in_h;
+        const std::int64_t y = image_row % s.in_h;
+        row_sum row{};
+        std::int64_t kernel_rows[most_rows];
+        for (std::int64_t i = 0; i < s.kernel_h; ++i) {
+            const std::int64_t scaled = y + s.pad - i;
+            if (scaled < 0 || scaled % s.stride != 0 || scaled / s.stride >= s.out_h) continue;
+            kernel_rows[row.rows] = i;
+            row.source[row.rows] =
+                diff_dst + (n * s.out_h + scaled / s.stride) * s.out_w * s.channels;
+            ++row.rows;
         }
-    }
+        row.weight_step = -s.stride * s.channels;
+        row.stride = 1;
+        row.columns = s.out_w;
+        row.result_step = s.stride * s.channels;
+        row.channels = s.channels;
+        // Columns of one remainder modulo the stride see the same taps, in falling order.
+        for (std::int64_t phase = 0; phase < s.stride; ++phase) {
+            const std::int64_t lowest = (phase + s.pad) % s.stride;
+            row.taps = (s.kernel_w - lowest + s.stride - 1) / s.stride;
+            const std::int64_t highest = lowest + (row.taps - 1) * s.stride;
+            // exact: phase + pad - highest is a multiple of the stride
+            row.first = (phase + s.pad - highest) / s.stride;
+            for (std::int64_t r = 0; r < row.rows; ++r) {
+                row.weight[r] = weight + (kernel_rows[r] * s.kernel_w + highest) * s.channels;
+            }
+            row.results = (s.in_w - phase + s.stride - 1) / s.stride;
+            row.result = diff_src + ((n * s.in_h + y) * s.in_w + phase) * s.channels;
+            HWY_DYNAMIC_DISPATCH(compute_row)(row);
+        }
+    });
 }
 
 }  // namespace lathe::kernels

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Depthwise convolution and its data gradient on dense float32 NHWC tensors, row by row. For kernels
-// of 5 and 7 faster than oneDNN's while tensors fit in the cache; no reordered weights, no scratch.
+// Depthwise convolution and its data gradient on dense float32 NHWC tensors, row by row. For
+// kernels of 5 and 7 faster than oneDNN's while tensors fit in the cache; weights need no reorder.
 #pragma once
 
 #include <optional>
