@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lathe/format/safetensors.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -52,7 +53,7 @@ TEST_CASE("tensors and metadata survive a round trip bit for bit") {
         const auto& read = back.at(t.name);
         CHECK(read.shape == t.shape);
         REQUIRE(read.values.size() == t.values.size());
-        CHECK(std::memcmp(read.values.data(), t.values.data(), t.values.size_bytes()) == 0);
+        CHECK(std::ranges::equal(std::as_bytes(read.values), std::as_bytes(t.values)));
     }
     CHECK(back.find("other") == nullptr);
     CHECK_FAILS(back.at("other"), errc::bad_input, "'other'");
