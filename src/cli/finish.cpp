@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// From choices to files: test accuracy, ONNX, report.
+#include <fmt/format.h>
+
+#include "cli/pipeline.hpp"
+#include "lathe/engine/compile.hpp"
+#include "lathe/engine/executor.hpp"
+#include "lathe/export/onnx.hpp"
+#include "lathe/format/file.hpp"
+#include "lathe/search/event_json.hpp"
+
+namespace lathe::cli {
+namespace {
+
+constexpr int step_repeats = 100;
+constexpr std::int32_t test_batch = 100;
+
+/// A member with its own statistics, ready to be run.
+struct ready_member {
+    network net;
+    calibrated_statistics statistics;
+};
+
+ready_member make_ready(const mobile_space& space, supernet_evaluator& judge, const genotype& g) {
+    network net = space.lower(g);
+    calibrated_statistics statistics = judge.calibrate(net);
+    return {std::move(net), std::move(statistics)};
+}
+
+estimate test_accuracy(const ready_member& m, const weight_store& weights, image_batches& test,
+                       int threads) {
+    return top1_accuracy(m.net, weights.reader(), m.statistics, test, test.size(), test_batch,
+                         threads);
+}
+
+template <class T>
+std::string numbers_text(const std::vector<T>& values) {
+    return fmt::format("{}", fmt::join(values, " "));
+}
+
+onnx_options onnx_options_for(const search_spec& spec, const search_images& images,
+                              const scenario_report& s, const scenario& goal,
+                              const std::string& description) {
+    json_array metrics;
+    for (const metric_estimate& m : s.choice.member->metrics) metrics.push_back(to_json_value(m));
+    const fingerprint machine = machine_and_libraries();
+    onnx_options options;
+    options.graph_name = goal.name;
+    options.description = fmt::format("{} from {}, chosen for scenario {}", description,
+                                      spec.preset, goal.name);
+    options.metadata = {
+        {"lathe.scenario", goal.name},
+        {"lathe.deployment", fmt::format("batch {}, threads {}, streams {}", goal.target.batch,
+                                         goal.target.threads, goal.target.streams)},
+        {"lathe.space", spec.preset},
+        {"lathe.genotype", to_string(s.choice.member->genes)},
+        {"lathe.metrics", to_json(metrics)},
+        {"lathe.machine", fmt::format("{}; {}; {} cores; {}", machine.cpu, machine.isa,
+                                      machine.cores, fmt::join(machine.libraries, ", "))},
+        // Input = (byte - mean) / deviation, per channel, after resizing to the network's input.
+        {"lathe.input_mean", numbers_text(images.scale().mean)},
+        {"lathe.input_deviation", numbers_text(images.scale().deviation)}};
+    if (s.test_accuracy && s.test_accuracy->known()) {
+        options.metadata["lathe.test_accuracy"] = fmt::format("{}", s.test_accuracy->value);
+    }
+    return options;
+}
+
+std::vector<std::pair<std::string, std::string>> facts_of(const search_spec& spec,
+                                                          const mobile_space& space,
+                                                          const search_images& images,
+                                                          const search_result& found) {
+    const search_plan& plan = spec.search;
+    return {{"space", fmt::format("{}, {} members", spec.preset, to_string(space.count()))},
+            {"data", images.describe()},
+            {"search", fmt::format("{}, seed {}, ended by: {}",
+                                   optimizer_names[static_cast<std::size_t>(plan.optimizer)],
+                                   plan.seed, to_string(found.why))}};
+}
+
+}  // namespace
+
+search_report finish(const search_spec& spec, const mobile_space& space, search_images& images,
+                     const study_folder& folder, int threads, weight_store& weights,
+                     supernet_evaluator& judge, const search_result& found, progress& show) {
+    show.begin("finish");
+    search_report report;
+    report.title = "Search of " + spec.preset;
+    report.facts = facts_of(spec, space, images, found);
+    report.machine = machine_and_libraries();
+    report.describe = [&space](const genotype& g) { return space.describe(g); };
+
+    image_batches test = images.open_test();
+    const auto accuracy_of = [&](const genotype& g) {
+        return test_accuracy(make_ready(space, judge, g), weights, test, threads);
+    };
+    report.largest_test_accuracy = accuracy_of(space.largest());
+    report.smallest_test_accuracy = accuracy_of(space.smallest());
+
+    for (std::size_t i = 0; i < found.choices.size(); ++i) {
+        const scenario& goal = spec.goals.scenarios[i];
+        scenario_report s{found.choices[i], "", {}, {}, {}};
+        show.update(static_cast<double>(i) / static_cast<double>(found.choices.size()), goal.name,
+                    std::nullopt);
+        const std::filesystem::path file = folder.onnx(goal.name);
+        if (s.choice.member) {
+            const ready_member m = make_ready(space, judge, s.choice.member->genes);
+            s.test_accuracy = test_accuracy(m, weights, test, threads);
+            executor runner(m.net, weights.reader(), m.statistics, goal.target);
+            s.compiled = runner.plan();
+            s.step_times = runner.time_steps(step_repeats);
+            if (s.choice.chosen()) {
+                save_onnx(file, m.net, weights.reader(), m.statistics,
+                          onnx_options_for(spec, images, s, goal,
+                                           space.describe(s.choice.member->genes)));
+                s.onnx = file.filename().string();
+            }
+        }
+        // What an earlier session chose and this one does not must not be taken for a result.
+        if (!s.choice.chosen()) std::filesystem::remove(file);
+        report.scenarios.push_back(std::move(s));
+    }
+    show.end("report written to " + folder.path().string());
+    return report;
+}
+
+void write_report(const study_folder& folder, const search_report& report,
+                  const study_ledger& ledger) {
+    write_file_atomic(folder.path() / "front.csv", front_csv(report, ledger));
+    write_file_atomic(folder.path() / "study.json",
+                      to_json(study_json(report, ledger), json_style::pretty) + "\n");
+    write_file_atomic(folder.path() / "report.html", html_report(report, ledger));
+}
+
+}  // namespace lathe::cli

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/pipeline.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <variant>
+
+#include <fmt/format.h>
+
+#include "lathe/core/error.hpp"
+#include "lathe/core/text.hpp"
+#include "lathe/cost_model/analytic.hpp"
+#include "lathe/cost_model/measured_latency.hpp"
+#include "lathe/cost_model/program_cost.hpp"
+#include "lathe/engine/compile.hpp"
+#include "lathe/engine/network_timing.hpp"
+#include "lathe/format/file.hpp"
+#include "lathe/optimizer/nsga2.hpp"
+#include "lathe/optimizer/random_search.hpp"
+#include "lathe/optimizer/regularized_evolution.hpp"
+#include "lathe/supernet/trainer.hpp"
+
+namespace lathe::cli {
+namespace {
+
+using strategy = std::variant<random_search, nsga2, regularized_evolution>;
+
+strategy make_strategy(const search_plan& plan, const any_space& space) {
+    search_domain domain = domain_of(space);
+    const auto population = static_cast<std::size_t>(plan.population);
+    switch (plan.optimizer) {
+        case optimizer_kind::random:
+            return random_search(std::move(domain), {.seed = plan.seed});
+        case optimizer_kind::nsga2: {
+            nsga2_options options;
+            options.seed = plan.seed;
+            if (population > 0) options.population = population;
+            return nsga2(std::move(domain), options);
+        }
+        case optimizer_kind::regularized_evolution: break;
+    }
+    regularized_evolution_options options;
+    options.seed = plan.seed;
+    if (population > 0) options.population = population;
+    return regularized_evolution(std::move(domain), options);
+}
+
+training_settings settings_for(const search_spec& spec, const study_folder& folder, int threads,
+                               std::uint64_t steps_per_epoch) {
+    const training_plan& plan = spec.training;
+    training_settings s;
+    s.seconds = 60.0 * plan.minutes;
+    s.steps = plan.steps;
+    if (plan.epochs > 0.0) {
+        s.steps = std::max<std::int64_t>(
+            1, std::llround(plan.epochs * static_cast<double>(steps_per_epoch)));
+    }
+    s.threads = threads;
+    s.seed = plan.seed;
+    s.others = plan.distillation ? teaching::distillation : teaching::labels;
+    s.checkpoint = folder.checkpoint();
+    const auto set = [](float& into, const std::optional<double>& value) {
+        if (value) into = static_cast<float>(*value);
+    };
+    set(s.learning_rate, plan.learning_rate);
+    set(s.momentum, plan.momentum);
+    set(s.weight_decay, plan.weight_decay);
+    set(s.label_smoothing, plan.label_smoothing);
+    set(s.clip_norm, plan.clip_norm);
+    if (plan.warm_up) s.warm_up = *plan.warm_up;
+    return s;
+}
+
+training_point point_of(const training_progress& p) {
+    return {p.seconds / 60.0, p.accuracy_first, p.accuracy_last};
+}
+
+/// Points of this session follow those of earlier ones that are not repeated.
+class training_curve {
+public:
+    training_curve(const study_folder& folder, double budget_minutes)
+        : folder_(folder), points_(folder.read_training()), gap_(budget_minutes / 200.0) {}
+
+    void add(const training_progress& p) {
+        const training_point now = point_of(p);
+        std::erase_if(points_, [&](const training_point& q) { return q.minutes > now.minutes; });
+        if (points_.empty() || now.minutes >= points_.back().minutes + gap_) points_.push_back(now);
+    }
+    std::vector<training_point> finish() {
+        folder_.write_training(points_);
+        return points_;
+    }
+
+private:
+    const study_folder& folder_;
+    std::vector<training_point> points_;
+    double gap_;
+};
+
+}  // namespace
+
+mobile_space_spec preset_spec(std::string_view preset) {
+    return preset == "mobile28" ? mobile28() : mobile32();
+}
+
+mobile_space space_for(const search_spec& spec, const search_images& images) {
+    mobile_space_spec space = preset_spec(spec.preset);
+    const auto side = static_cast<std::int32_t>(space.resolutions.back());
+    const image_shape wanted{side, side, static_cast<std::int32_t>(space.input_channels)};
+    if (images.shape() != wanted) {
+        throw error(errc::bad_input, "space.preset",
+                    fmt::format("{} is for images of {} x {} x {}, the data has {} x {} x {}",
+                                spec.preset, side, side, wanted.channels, images.shape().height,
+                                images.shape().width, images.shape().channels),
+                    "choose the other preset or other data");
+    }
+    space.classes = images.classes();
+    return mobile_space(std::move(space));
+}
+
+std::vector<training_point> train(const search_spec& spec, const mobile_space& space,
+                                  const search_images& images, const study_folder& folder,
+                                  int threads, weight_store& weights, progress& show) {
+    const batch_reader data = images.training(spec.training.batch, spec.training.seed);
+    const training_settings settings =
+        settings_for(spec, folder, threads, data.steps_per_epoch());
+    training_curve curve(folder, spec.training.minutes);
+    show.begin("training");
+    const auto probe = [&](const training_progress& p) {
+        curve.add(p);
+        show.update(p.share_done,
+                    fmt::format("epoch {:.1f}, accuracy on training batches {:.1f} % (largest), "
+                                "{:.1f} % (smallest)",
+                                p.epoch, 100.0 * p.accuracy_first, 100.0 * p.accuracy_last),
+                    seconds_left(p.seconds, p.share_done));
+    };
+    const training_report report =
+        train_supernet(weights, sandwich(space, spec.training.random_members), data, settings, probe);
+    show.end(fmt::format("{} steps in {}, accuracy on training batches {:.1f} % (largest), "
+                         "{:.1f} % (smallest)",
+                         report.last.step, duration_text(report.last.seconds),
+                         100.0 * report.last.accuracy_first, 100.0 * report.last.accuracy_last));
+    return curve.finish();
+}
+
+search_result search(const search_parts& parts, const search_spec& spec, any_store store,
+                     progress& show) {
+    strategy chosen_strategy = make_strategy(spec.search, parts.space);
+    any_optimizer optimizer =
+        std::visit([](auto& s) { return any_optimizer(s); }, chosen_strategy);
+    any_evaluator judge = parts.judge;
+    std::array<any_cost_model, 3> models = parts.models;
+    study s(parts.space, judge, optimizer, spec.goals,
+            {.batch = static_cast<std::size_t>(spec.search.batch), .reference = parts.space.largest()},
+            models[0], models[1], models[2]);
+    s.keep_in(store);
+
+    show.begin("search");
+    const auto start = std::chrono::steady_clock::now();
+    const auto budget = static_cast<std::size_t>(spec.search.evaluations);
+    std::size_t replayed = 0;
+    const auto probe = [&](const step_record& r) {
+        const std::size_t done = r.evaluated + r.failed;
+        if (r.replayed == r.trials) replayed = done;  // these took no time
+        const double elapsed =
+            std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+        const double pace_share = static_cast<double>(done - replayed) /
+                                  static_cast<double>(std::max<std::size_t>(budget - replayed, 1));
+        show.update(static_cast<double>(done) / static_cast<double>(budget),
+                    fmt::format("{} of {} networks measured, {} refused, {} failed, {} on the front",
+                                done, budget, r.refused, r.failed, r.front),
+                    seconds_left(elapsed, pace_share));
+        return next_step::go_on;
+    };
+    const stop_reason why = s.run({.evaluations = budget}, probe);
+    const study_ledger& ledger = s.ledger();
+    show.end(fmt::format("{} networks measured, {} refused, {} failed, {} on the front",
+                         ledger.count(trial_status::evaluated), ledger.count(trial_status::refused),
+                         ledger.count(trial_status::failed), ledger.front_size()));
+
+    show.begin("choice");
+    any_cost_model fresh = parts.fresh;
+    auto choices = s.choose(fresh, {.attempts = static_cast<std::size_t>(spec.search.attempts)});
+    show.end(fmt::format("{} of {} scenarios",
+                         std::ranges::count_if(choices, &scenario_choice::chosen), choices.size()));
+    return {ledger, std::move(choices), why};
+}
+
+timing_options timing_for(std::int32_t samples) {
+    timing_options options;
+    options.samples = samples;
+    options.rounds = std::min(options.rounds, samples);
+    return options;
+}
+
+std::vector<metric_id> fresh_latency::metrics() const {
+    return {id_of<metric<quantity::latency, statistic::p50>>(),
+            id_of<metric<quantity::latency, statistic::p90>>(),
+            id_of<metric<quantity::latency, statistic::p99>>()};
+}
+
+cost_table fresh_latency::estimate(std::span<const network> nets, const deployment& d) const {
+    const measurement m = time_networks(nets, d, options_);
+    cost_table table(metrics(), nets.size());
+    for (std::size_t k = 0; k < table.metrics().size(); ++k) {
+        for (std::size_t i = 0; i < nets.size(); ++i) {
+            table.column(k)[i] = latency_estimate(m, i, table.metrics()[k].by);
+        }
+    }
+    return table;
+}
+
+fingerprint machine_and_libraries() {
+    fingerprint machine = this_machine();
+    machine.libraries.push_back(engine_library());
+    return machine;
+}
+
+search_report run_main_job(const main_job& job, search_images& images, log_store& store,
+                           progress& show) {
+    const mobile_space space = space_for(job.spec, images);
+    weight_store weights(job.spec.training.seed);
+    weights.add(space.lower(space.largest()));
+    const auto training = train(job.spec, space, images, job.folder, job.threads, weights, show);
+
+    image_batches recalibration = images.recalibration();
+    image_batches validation = images.validation();
+    scoring_settings scoring;
+    scoring.threads = job.threads;
+    scoring.recalibration_batch = std::min(scoring.recalibration_batch,
+                                           static_cast<std::int32_t>(recalibration.size()));
+    supernet_evaluator judge(weights, recalibration, validation, scoring);
+
+    analytic_cost size;
+    program_cost memory(compile);
+    measured_latency latency([&](std::span<const network> nets, const deployment& d) {
+        return time_networks(nets, d, timing_for(job.spec.search.samples));
+    });
+    fresh_latency fresh(timing_for(job.spec.search.final_samples));
+    const search_parts parts{any_space(space), any_evaluator(judge),
+                             {any_cost_model(size), any_cost_model(memory), any_cost_model(latency)},
+                             any_cost_model(fresh)};
+    const search_result found = search(parts, job.spec, any_store(store), show);
+
+    search_report report = finish(job.spec, space, images, job.folder, job.threads, weights, judge,
+                                  found, show);
+    report.training = training;
+    write_report(job.folder, report, found.ledger);
+    return report;
+}
+
+}  // namespace lathe::cli

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// The steps of a search, one function each: train, search and choose, finish.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "cli/images.hpp"
+#include "cli/progress.hpp"
+#include "cli/spec.hpp"
+#include "cli/study_folder.hpp"
+#include "lathe/engine/timing.hpp"
+#include "lathe/evaluator/supernet.hpp"
+#include "lathe/report/report.hpp"
+#include "lathe/search/any.hpp"
+#include "lathe/search/study.hpp"
+#include "lathe/search_space/mobile_space.hpp"
+#include "lathe/supernet/weight_store.hpp"
+
+namespace lathe::cli {
+
+/// The space of a preset for this data. Throws bad_input if images of this shape do not fit it.
+[[nodiscard]] mobile_space_spec preset_spec(std::string_view preset);
+[[nodiscard]] mobile_space space_for(const search_spec& spec, const search_images& images);
+
+/// Trains what the checkpoint of the folder has not yet, and returns the training curve.
+std::vector<training_point> train(const search_spec& spec, const mobile_space& space,
+                                  const search_images& images, const study_folder& folder,
+                                  int threads, weight_store& weights, progress& show);
+
+/// What a search is made of. `models` are asked in this order; `fresh` measures for the choice.
+struct search_parts {
+    any_space space;
+    any_evaluator judge;
+    std::array<any_cost_model, 3> models;
+    any_cost_model fresh;
+};
+
+struct search_result {
+    study_ledger ledger;
+    std::vector<scenario_choice> choices;
+    stop_reason why = stop_reason::running;
+};
+
+/// Replays what the store holds, searches on, and chooses.
+[[nodiscard]] search_result search(const search_parts& parts, const search_spec& spec,
+                                   any_store store, progress& show);
+
+/// Measured latency of networks on this machine.
+[[nodiscard]] timing_options timing_for(std::int32_t samples);
+
+/// Whatever was measured before, measured again.
+class fresh_latency {
+public:
+    explicit fresh_latency(const timing_options& options) : options_(options) {}
+    [[nodiscard]] std::vector<metric_id> metrics() const;
+    [[nodiscard]] cost_table estimate(std::span<const network> nets, const deployment& d) const;
+
+private:
+    timing_options options_;
+};
+static_assert(CostModel<fresh_latency>);
+
+/// Looks up what the report tells of each member, tests it, and writes chosen ones as ONNX.
+[[nodiscard]] search_report finish(const search_spec& spec, const mobile_space& space,
+                                   search_images& images, const study_folder& folder, int threads,
+                                   weight_store& weights, supernet_evaluator& judge,
+                                   const search_result& found, progress& show);
+
+/// front.csv, study.json and report.html.
+void write_report(const study_folder& folder, const search_report& report,
+                  const study_ledger& ledger);
+
+/// The machine with the libraries that this program uses.
+[[nodiscard]] fingerprint machine_and_libraries();
+
+/// All steps with the engine. `folder` holds `spec` and its log is `store`.
+struct main_job {
+    search_spec spec;
+    study_folder folder;
+    int threads = 1;
+};
+[[nodiscard]] search_report run_main_job(const main_job& job, search_images& images,
+                                         log_store& store, progress& show);
+
+}  // namespace lathe::cli

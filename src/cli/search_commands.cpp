@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <ostream>
+
+#include <fmt/format.h>
+
+#include "cli/commands.hpp"
+#include "cli/pipeline.hpp"
+#include "lathe/cli/command_line.hpp"
+#include "lathe/constraint/limit.hpp"
+
+namespace lathe::cli {
+namespace {
+
+std::string result_text(const scenario_report& s, const study_folder& folder) {
+    const scenario_choice& c = s.choice;
+    const std::string word = c.chosen() ? "chosen"
+                             : c.verdict == verdict::undecided ? "undecided"
+                                                               : "infeasible";
+    std::string text = fmt::format("{}: {}, {}\n", c.scenario, word, c.explanation);
+    if (c.member) {
+        for (const limit_result& r : c.limits) {
+            text += fmt::format("  {:<40} {}\n", to_string(r.bound),
+                                r.value.known()
+                                    ? fmt::format("{}, margin {:+.1f} %",
+                                                  format_value(r.bound.metric.of, r.value.value),
+                                                  100.0 * r.margin)
+                                    : std::string("no value"));
+        }
+        if (s.test_accuracy && s.test_accuracy->known()) {
+            text += fmt::format("  test accuracy {}\n",
+                                format_value(quantity::accuracy, s.test_accuracy->value));
+        }
+    }
+    if (!s.onnx.empty()) text += fmt::format("  {}\n", (folder.path() / s.onnx).string());
+    return text;
+}
+
+json_object result_json(const search_report& report, const study_folder& folder, int code) {
+    json_array scenarios;
+    for (const scenario_report& s : report.scenarios) {
+        json_object o{{"scenario", s.choice.scenario},
+                      {"chosen", s.choice.chosen()},
+                      {"explanation", s.choice.explanation}};
+        if (!s.onnx.empty()) o.append("onnx", (folder.path() / s.onnx).string());
+        scenarios.emplace_back(std::move(o));
+    }
+    return {{"event", "result"},
+            {"exit_code", code},
+            {"folder", folder.path().string()},
+            {"report", (folder.path() / "report.html").string()},
+            {"scenarios", std::move(scenarios)}};
+}
+
+int run_and_tell(const main_job& job, search_images& images, log_store& store, std::ostream& out,
+                 progress& show) {
+    const search_report report = run_main_job(job, images, store, show);
+    int code = exit_code::ok;
+    for (const scenario_report& s : report.scenarios) {
+        if (!s.choice.chosen()) code = exit_code::infeasible;
+        if (show.style() != progress_style::json) out << result_text(s, job.folder);
+    }
+    if (show.style() == progress_style::json) {
+        show.event(result_json(report, job.folder, code));
+    } else {
+        out << fmt::format("report: {}\n", (job.folder.path() / "report.html").string());
+    }
+    return code;
+}
+
+main_job make_job(search_spec spec, const study_folder& folder, int threads) {
+    if (threads == 0) threads = spec.training.threads;
+    if (threads == 0) threads = this_machine().cores;
+    return {std::move(spec), folder, threads};
+}
+
+}  // namespace
+
+int search_command(const search_arguments& arguments, std::ostream& out, progress& show) {
+    const json_value text = read_json(arguments.spec);
+    const study_folder folder(arguments.folder);
+    const main_job job = make_job(read_spec(text, arguments.spec), folder, arguments.threads);
+    // Everything that can be wrong with the input is found before the folder is made.
+    search_images images(job.spec.data);
+    static_cast<void>(space_for(job.spec, images));
+    static_cast<void>(images.training(job.spec.training.batch, job.spec.training.seed));
+    log_store store = folder.create(text);
+    return run_and_tell(job, images, store, out, show);
+}
+
+int resume_command(const search_arguments& arguments, std::ostream& out, progress& show) {
+    const study_folder folder(arguments.folder);
+    const json_value text = folder.read_spec();
+    const main_job job =
+        make_job(read_spec(text, folder.spec().string()), folder, arguments.threads);
+    log_store store = folder.resume();
+    search_images images(job.spec.data);
+    return run_and_tell(job, images, store, out, show);
+}
+
+int check_spec_command(const std::string& file, std::ostream& out) {
+    const search_spec spec = read_spec(read_json(file), file);
+    out << fmt::format("{}: fine; {} scenario{}, {} evaluations on {}\n", file,
+                       spec.goals.scenarios.size(), spec.goals.scenarios.size() == 1 ? "" : "s",
+                       spec.search.evaluations, spec.preset);
+    return exit_code::ok;
+}
+
+}  // namespace lathe::cli

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/study_folder.hpp"
+
+#include "lathe/core/error.hpp"
+#include "lathe/format/csv.hpp"
+#include "lathe/format/file.hpp"
+
+namespace lathe::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The study can then be resumed from any folder.
+void make_data_path_absolute(json_value& spec) {
+    json_value& data = (*spec.get_if<json_object>())["data"];
+    auto* object = data.get_if<json_object>();
+    if (const json_value* path = object->find("path")) {
+        (*object)["path"] = fs::absolute(*path->get_if<std::string>()).string();
+    }
+}
+
+fs::path training_file(const fs::path& folder) { return folder / "training.csv"; }
+
+}  // namespace
+
+log_store study_folder::create(json_value spec_value) const {
+    for (const fs::path& existing : {spec(), log()}) {
+        if (fs::exists(fs::symlink_status(existing))) {
+            throw error(errc::bad_input, path_.string(), "there is a study already",
+                        "continue it with 'lathe resume', or give another folder");
+        }
+    }
+    std::error_code failed;
+    fs::create_directories(path_, failed);
+    if (failed) {
+        throw error(errc::io, path_.string(), "cannot make the folder: " + failed.message(),
+                    "give a folder that can be written");
+    }
+    make_data_path_absolute(spec_value);
+    write_file_atomic(spec(), to_json(spec_value, json_style::pretty) + "\n");
+    try {
+        return log_store::create(log());
+    } catch (const error&) {
+        fs::remove(log(), failed);
+        fs::remove(spec(), failed);
+        throw;
+    }
+}
+
+json_value study_folder::read_spec() const {
+    if (!fs::exists(spec())) {
+        throw error(errc::bad_input, path_.string(), "there is no study in this folder",
+                    "give the folder that 'lathe search' was told by --out");
+    }
+    return read_json(spec());
+}
+
+log_store study_folder::resume() const {
+    return fs::exists(log()) ? log_store::resume(log()) : log_store::create(log());
+}
+
+std::vector<training_point> study_folder::read_training() const {
+    const fs::path file = training_file(path_);
+    if (!fs::exists(file)) return {};
+    const csv_table table = read_csv(file);
+    const auto minutes = table.numbers("minutes");
+    const auto largest = table.numbers("largest");
+    const auto smallest = table.numbers("smallest");
+    std::vector<training_point> points;
+    for (std::size_t i = 0; i < table.rows(); ++i) {
+        points.push_back({minutes[i], largest[i], smallest[i]});
+    }
+    return points;
+}
+
+void study_folder::write_training(const std::vector<training_point>& points) const {
+    csv_writer csv({"minutes", "largest", "smallest"});
+    for (const training_point& p : points) {
+        csv.number(p.minutes).number(p.largest_accuracy).number(p.smallest_accuracy).end_row();
+    }
+    write_file_atomic(training_file(path_), csv.str());
+}
+
+}  // namespace lathe::cli
