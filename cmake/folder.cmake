@@ -12,6 +12,8 @@ function(lathe_folder name)
     target_link_libraries(lathe_${name} PRIVATE $<BUILD_INTERFACE:lathe_flags> ${arg_PRIVATE})
     set_target_properties(lathe_${name} PROPERTIES POSITION_INDEPENDENT_CODE ON
       CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
+    # A shared library that embeds lathe shows nothing of it, std templates over lathe's types included.
+    target_link_options(lathe_${name} INTERFACE LINKER:--exclude-libs,liblathe_${name}.a)
     target_include_directories(lathe_${name} PRIVATE ${PROJECT_SOURCE_DIR}/src)
   else()
     add_library(lathe_${name} INTERFACE)

@@ -10,7 +10,7 @@
 
 // Stands for the accuracy that the product's own pipeline measures.
 static double tested_error(const lathe::network& net) {
-    return std::exp(-static_cast<double>(lathe::total_parameters(net).value) / 50e3);
+    return std::exp(-static_cast<double>(lathe::total_parameters(net).value) / 200e3);
 }
 
 int main() {
