@@ -7,9 +7,9 @@
 #include <iterator>
 #include <limits>
 #include <optional>
+#include <tuple>
 
 #include "lathe/optimizer/nsga2.hpp"
-#include "lathe/pareto/hypervolume.hpp"
 #include "lathe/pareto/non_dominated_sort.hpp"
 #include "optimizer/check_options.hpp"
 #include "optimizer/ledger.hpp"
@@ -134,7 +134,6 @@ void surrogate_search::impl::search_inside() {
     }
     nsga2 search(domain, inner);
     plan.clear();
-    std::vector<double> columns;
     for (std::size_t g = 0; g < inner_generations; ++g) {
         std::vector<outcome> outcomes;
         for (const auto& p : search.ask(inner_population)) {
@@ -151,7 +150,7 @@ void surrogate_search::impl::search_inside() {
 void surrogate_search::impl::make_plan() {
     learn();
     search_inside();
-    // Predicted feasible ones by front, then the others by violation; stable, so in order of finding.
+    // Predicted feasible ones by front, then the others by violation, then in order of finding.
     std::vector<std::uint32_t> rank(plan.size(), 0);
     const std::size_t width = objective.size();
     if (width > 0 && !plan.empty()) {
@@ -167,8 +166,8 @@ void surrogate_search::impl::make_plan() {
     }
     std::vector<std::size_t> order(plan.size());
     for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-        return rank[a] < rank[b] || (rank[a] == rank[b] && plan[a].violation < plan[b].violation);
+    std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+        return std::tuple(rank[a], plan[a].violation, a) < std::tuple(rank[b], plan[b].violation, b);
     });
     std::vector<candidate> sorted;
     for (const auto i : order) sorted.push_back(std::move(plan[i]));
