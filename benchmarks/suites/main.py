@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The main job: from images and limits to a chosen network in ONNX."""
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from figures import Figure
+
+ROOT = Path(__file__).resolve().parents[2]
+TARGETS = ["lathe_program", "onnx_members"]
+PEERS = ["onnxruntime", "onnx"]
+MEMBERS, IMAGES = 60, 256
+
+
+def search(build, spec, out):
+    """Runs a search to its end in `out`, or continues it there, and returns what a figure needs."""
+    command = ["resume", str(out)] if out.exists() else ["search", str(ROOT / spec), "--out", str(out)]
+    start = time.monotonic()
+    subprocess.run([build / "lathe", *command], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+    seconds = time.monotonic() - start
+    study = json.loads((out / "study.json").read_text())
+    choice = study["choices"][0]
+    return {
+        "seconds": seconds,
+        "whole": command[0] == "search",
+        "largest": study["largest_test_accuracy"]["value"],
+        "smallest": study["smallest_test_accuracy"]["value"],
+        "chosen": choice["test_accuracy"]["value"] if choice["verdict"] == "chosen" else None,
+        "measured": study["counts"]["evaluated"],
+        "front": study["counts"]["front"],
+    }
+
+
+def fresh(build, spec, name):
+    """A search from nothing: an older result is moved aside."""
+    out = build / "main" / name
+    if out.exists():
+        out.rename(out.with_name(f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    return search(build, spec, out)
+
+
+def quickstart(build):
+    return fresh(build, "examples/quickstart.json", "quickstart")
+
+
+def quickstart_seconds(raw):
+    if raw["largest"] < 0.95:
+        return f"n/a: the largest member reaches {raw['largest']:.1%}"
+    if raw["largest"] - raw["smallest"] < 0.05:
+        return "n/a: the smallest member is less than 5 points below the largest"
+    if raw["measured"] < 200 or raw["front"] < 8:
+        return f"n/a: {raw['measured']} networks measured, {raw['front']} on the front"
+    return raw["seconds"]
+
+
+def cifar10(build):
+    """One search serves both figures; one that was interrupted is continued."""
+    out = build / "main" / "cifar10"
+    kept = out / "figures.json"
+    if not kept.exists():
+        kept_raw = search(build, "examples/cifar10.json", out)
+        kept.write_text(json.dumps(kept_raw))
+    return json.loads(kept.read_text())
+
+
+def largest_accuracy(raw):
+    return 100 * raw["largest"]
+
+
+def chosen_gap(raw):
+    if raw["largest"] < 0.85:
+        return f"n/a: the largest member reaches {raw['largest']:.1%}"
+    if raw["largest"] - raw["smallest"] < 0.05:
+        return "n/a: the smallest member is less than 5 points below the largest"
+    if raw["chosen"] is None:
+        return "n/a: no network was chosen"
+    return 100 * (raw["largest"] - raw["chosen"])
+
+
+def onnx_agreement(build):
+    study, out = build / "main" / "quickstart", build / "main" / "members"
+    if not (study / "study.json").exists():
+        quickstart(build)
+    subprocess.run([build / "onnx_members", study, out, str(MEMBERS), str(IMAGES)], check=True)
+    folders = [str(out / str(i)) for i in range(MEMBERS)]
+    judge = subprocess.run([sys.executable, ROOT / "tests/export/run_onnx.py", *folders],
+                           capture_output=True, text=True)
+    print(judge.stdout, end="")
+    agree, members = judge.stdout.splitlines()[-1].split(" agree")[0].split(" of ")
+    return {"agree": int(agree), "members": int(members), "images": IMAGES, "batches": [1, 7]}
+
+
+def share(raw):
+    return 100 * raw["agree"] / raw["members"]
+
+
+FIGURES = [
+    Figure("quickstart_s", "s", "<=", 120, quickstart, quickstart_seconds),
+    Figure("onnx_agreement", "%", ">=", 100, onnx_agreement, share),
+    Figure("cifar10_largest_acc", "%", ">=", 85, cifar10, largest_accuracy),
+    Figure("cifar10_chosen_gap", "points", "<=", 2.0, cifar10, chosen_gap),
+]
