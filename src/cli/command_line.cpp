@@ -5,8 +5,8 @@
 #include <functional>
 #include <ostream>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include "cli/commands.hpp"
 #include "lathe/core/error.hpp"
@@ -21,11 +21,14 @@ int code_of(errc code) {
         case errc::bad_input:
         case errc::shape:
         case errc::unsupported:
-        case errc::io: return exit_code::bad_input;
-        case errc::infeasible: return exit_code::infeasible;
+        case errc::io:
+            return exit_code::bad_input;
+        case errc::infeasible:
+            return exit_code::infeasible;
         case errc::not_calibrated:
         case errc::numeric:
-        case errc::internal: break;
+        case errc::internal:
+            break;
     }
     return exit_code::internal_error;
 }
@@ -53,7 +56,8 @@ public:
         add_spec();
         add_space();
         CLI::App* doctor = app_.add_subcommand("doctor", "describe this machine and its noise");
-        on(doctor, [](const options&, std::ostream& out, progress&) { return doctor_command(out); });
+        on(doctor,
+           [](const options&, std::ostream& out, progress&) { return doctor_command(out); });
     }
 
     [[nodiscard]] CLI::App& app() { return app_; }
@@ -68,7 +72,8 @@ private:
     void add_run_options(CLI::App* sub) {
         sub->add_option("--threads", given_.search.threads, "threads for training and evaluation")
             ->check(CLI::Range(1, 4096));
-        sub->add_flag("--json", given_.json, "progress and result as JSON lines on standard output");
+        sub->add_flag("--json", given_.json,
+                      "progress and result as JSON lines on standard output");
     }
 
     void add_search() {

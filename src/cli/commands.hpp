@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The commands of the program. Each throws what the library throws; command_line.cpp turns that into
-// messages and exit codes.
+// The commands of the program. Each throws what the library throws; command_line.cpp turns that
+// into messages and exit codes.
 #pragma once
 
 #include <cstdint>

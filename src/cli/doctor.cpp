@@ -16,7 +16,7 @@
 namespace lathe::cli {
 namespace {
 
-double largest_of(const measurement& m, double round_noise::*field) {
+double largest_of(const measurement& m, double round_noise::* field) {
     double most = 0.0;
     for (const round_noise& r : m.noise) most = std::max(most, r.*field);
     return most;
@@ -52,8 +52,8 @@ void tell_noise(std::ostream& out) {
 
 int doctor_command(std::ostream& out) {
     const fingerprint m = machine_and_libraries();
-    out << fmt::format("lathe        {}\nCPU          {}\ninstructions {}\ncores        {}\n", version,
-                       m.cpu, m.isa, m.cores);
+    out << fmt::format("lathe        {}\nCPU          {}\ninstructions {}\ncores        {}\n",
+                       version, m.cpu, m.isa, m.cores);
     for (const cache_level& c : m.caches) {
         out << fmt::format("cache L{}     {}\n", c.level,
                            format_bytes(static_cast<double>(c.bytes)));

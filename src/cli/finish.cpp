@@ -46,8 +46,8 @@ onnx_options onnx_options_for(const search_spec& spec, const search_images& imag
     const fingerprint machine = machine_and_libraries();
     onnx_options options;
     options.graph_name = goal.name;
-    options.description = fmt::format("{} from {}, chosen for scenario {}", description,
-                                      spec.preset, goal.name);
+    options.description =
+        fmt::format("{} from {}, chosen for scenario {}", description, spec.preset, goal.name);
     options.metadata = {
         {"lathe.scenario", goal.name},
         {"lathe.deployment", fmt::format("batch {}, threads {}, streams {}", goal.target.batch,

@@ -17,9 +17,12 @@ constexpr std::uint64_t split_seed = 20;
 
 image_data read_images(const data_settings& settings) {
     switch (settings.format) {
-        case data_format::cifar10: return read_cifar10(settings.path);
-        case data_format::idx: return read_idx(settings.path);
-        case data_format::glyphs: break;
+        case data_format::cifar10:
+            return read_cifar10(settings.path);
+        case data_format::idx:
+            return read_idx(settings.path);
+        case data_format::glyphs:
+            break;
     }
     return make_glyphs(settings.glyphs);
 }
@@ -46,23 +49,30 @@ search_images::search_images(const data_settings& settings)
 
 std::string search_images::describe() const {
     const image_shape s = shape();
-    return fmt::format("{}: {} images of {} x {} x {} for training, {} for recalibration, {} for "
-                       "validation, {} for the final test",
-                       format_names[static_cast<std::size_t>(settings_.format)],
-                       split_.train.size(), s.height, s.width, s.channels,
-                       split_.recalibration.size(), split_.validation.size(),
-                       test_ ? test_->size() : data_.test.size());
+    return fmt::format(
+        "{}: {} images of {} x {} x {} for training, {} for recalibration, {} for "
+        "validation, {} for the final test",
+        format_names[static_cast<std::size_t>(settings_.format)], split_.train.size(), s.height,
+        s.width, s.channels, split_.recalibration.size(), split_.validation.size(),
+        test_ ? test_->size() : data_.test.size());
 }
 
 batch_reader search_images::training(std::int32_t batch, std::uint64_t seed) const {
-    return {data_.train, split_.train, scale_,
-            {.batch = batch, .order = batch_order::training, .changes = settings_.changes,
+    return {data_.train,
+            split_.train,
+            scale_,
+            {.batch = batch,
+             .order = batch_order::training,
+             .changes = settings_.changes,
              .seed = seed}};
 }
 
 image_batches search_images::batches(const std::vector<std::uint32_t>& indices) const {
-    return image_batches({data_.train, indices, scale_,
-                          {.batch = 100, .order = batch_order::evaluation, .changes = {}, .seed = 1}});
+    return image_batches(
+        {data_.train,
+         indices,
+         scale_,
+         {.batch = 100, .order = batch_order::evaluation, .changes = {}, .seed = 1}});
 }
 
 image_batches search_images::recalibration() const { return batches(split_.recalibration); }
@@ -73,8 +83,11 @@ image_batches search_images::open_test() {
     test_ = std::make_unique<image_set>(std::move(data_.test).open());
     std::vector<std::uint32_t> all(test_->size());
     std::iota(all.begin(), all.end(), 0U);
-    return image_batches({*test_, all, scale_,
-                          {.batch = 100, .order = batch_order::evaluation, .changes = {}, .seed = 1}});
+    return image_batches(
+        {*test_,
+         all,
+         scale_,
+         {.batch = 100, .order = batch_order::evaluation, .changes = {}, .seed = 1}});
 }
 
 }  // namespace lathe::cli

@@ -38,11 +38,15 @@ strategy make_strategy(const search_plan& plan, const any_space& space) {
             if (population > 0) options.population = population;
             return nsga2(std::move(domain), options);
         }
-        case optimizer_kind::regularized_evolution: break;
+        case optimizer_kind::regularized_evolution:
+            break;
     }
     regularized_evolution_options options;
     options.seed = plan.seed;
-    if (population > 0) options.population = population;
+    if (population > 0) {
+        options.population = population;
+        options.tournament = std::min(options.tournament, population);
+    }
     return regularized_evolution(std::move(domain), options);
 }
 
@@ -119,12 +123,19 @@ mobile_space space_for(const search_spec& spec, const search_images& images) {
     return mobile_space(std::move(space));
 }
 
+void check_measurable(const search_goals& goals) {
+    std::vector<metric_id> provided = supernet_evaluator::metrics();
+    detail::append(provided, analytic_cost::metrics());
+    detail::append(provided, memory_metrics::ids());
+    detail::append(provided, fresh_latency(timing_options{}).metrics());
+    detail::check_provided(goals, provided);
+}
+
 std::vector<training_point> train(const search_spec& spec, const mobile_space& space,
                                   const search_images& images, const study_folder& folder,
                                   int threads, weight_store& weights, progress& show) {
     const batch_reader data = images.training(spec.training.batch, spec.training.seed);
-    const training_settings settings =
-        settings_for(spec, folder, threads, data.steps_per_epoch());
+    const training_settings settings = settings_for(spec, folder, threads, data.steps_per_epoch());
     training_curve curve(folder, spec.training.minutes);
     show.begin("training");
     const auto probe = [&](const training_progress& p) {
@@ -135,25 +146,26 @@ std::vector<training_point> train(const search_spec& spec, const mobile_space& s
                                 p.epoch, 100.0 * p.accuracy_first, 100.0 * p.accuracy_last),
                     seconds_left(p.seconds, p.share_done));
     };
-    const training_report report =
-        train_supernet(weights, sandwich(space, spec.training.random_members), data, settings, probe);
-    show.end(fmt::format("{} steps in {}, accuracy on training batches {:.1f} % (largest), "
-                         "{:.1f} % (smallest)",
-                         report.last.step, duration_text(report.last.seconds),
-                         100.0 * report.last.accuracy_first, 100.0 * report.last.accuracy_last));
+    const training_report report = train_supernet(
+        weights, sandwich(space, spec.training.random_members), data, settings, probe);
+    show.end(
+        fmt::format("{} steps in {}, accuracy on training batches {:.1f} % (largest), "
+                    "{:.1f} % (smallest)",
+                    report.last.step, duration_text(report.last.seconds),
+                    100.0 * report.last.accuracy_first, 100.0 * report.last.accuracy_last));
     return curve.finish();
 }
 
 search_result search(const search_parts& parts, const search_spec& spec, any_store store,
                      progress& show) {
     strategy chosen_strategy = make_strategy(spec.search, parts.space);
-    any_optimizer optimizer =
-        std::visit([](auto& s) { return any_optimizer(s); }, chosen_strategy);
+    any_optimizer optimizer = std::visit([](auto& s) { return any_optimizer(s); }, chosen_strategy);
     any_evaluator judge = parts.judge;
     std::array<any_cost_model, 3> models = parts.models;
-    study s(parts.space, judge, optimizer, spec.goals,
-            {.batch = static_cast<std::size_t>(spec.search.batch), .reference = parts.space.largest()},
-            models[0], models[1], models[2]);
+    study s(
+        parts.space, judge, optimizer, spec.goals,
+        {.batch = static_cast<std::size_t>(spec.search.batch), .reference = parts.space.largest()},
+        models[0], models[1], models[2]);
     s.keep_in(store);
 
     show.begin("search");
@@ -167,10 +179,11 @@ search_result search(const search_parts& parts, const search_spec& spec, any_sto
             std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
         const double pace_share = static_cast<double>(done - replayed) /
                                   static_cast<double>(std::max<std::size_t>(budget - replayed, 1));
-        show.update(static_cast<double>(done) / static_cast<double>(budget),
-                    fmt::format("{} of {} networks measured, {} refused, {} failed, {} on the front",
-                                done, budget, r.refused, r.failed, r.front),
-                    seconds_left(elapsed, pace_share));
+        show.update(
+            static_cast<double>(done) / static_cast<double>(budget),
+            fmt::format("{} of {} networks measured, {} refused, {} failed, {} on the front", done,
+                        budget, r.refused, r.failed, r.front),
+            seconds_left(elapsed, pace_share));
         return next_step::go_on;
     };
     const stop_reason why = s.run({.evaluations = budget}, probe);
@@ -228,8 +241,8 @@ search_report run_main_job(const main_job& job, search_images& images, log_store
     image_batches validation = images.validation();
     scoring_settings scoring;
     scoring.threads = job.threads;
-    scoring.recalibration_batch = std::min(scoring.recalibration_batch,
-                                           static_cast<std::int32_t>(recalibration.size()));
+    scoring.recalibration_batch =
+        std::min(scoring.recalibration_batch, static_cast<std::int32_t>(recalibration.size()));
     supernet_evaluator judge(weights, recalibration, validation, scoring);
 
     analytic_cost size;
@@ -238,13 +251,15 @@ search_report run_main_job(const main_job& job, search_images& images, log_store
         return time_networks(nets, d, timing_for(job.spec.search.samples));
     });
     fresh_latency fresh(timing_for(job.spec.search.final_samples));
-    const search_parts parts{any_space(space), any_evaluator(judge),
-                             {any_cost_model(size), any_cost_model(memory), any_cost_model(latency)},
-                             any_cost_model(fresh)};
+    const search_parts parts{
+        any_space(space),
+        any_evaluator(judge),
+        {any_cost_model(size), any_cost_model(memory), any_cost_model(latency)},
+        any_cost_model(fresh)};
     const search_result found = search(parts, job.spec, any_store(store), show);
 
-    search_report report = finish(job.spec, space, images, job.folder, job.threads, weights, judge,
-                                  found, show);
+    search_report report =
+        finish(job.spec, space, images, job.folder, job.threads, weights, judge, found, show);
     report.training = training;
     write_report(job.folder, report, found.ledger);
     return report;

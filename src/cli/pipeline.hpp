@@ -26,6 +26,9 @@ namespace lathe::cli {
 [[nodiscard]] mobile_space_spec preset_spec(std::string_view preset);
 [[nodiscard]] mobile_space space_for(const search_spec& spec, const search_images& images);
 
+/// Throws bad_input for an objective or a limit that no part of the main job measures.
+void check_measurable(const search_goals& goals);
+
 /// Trains what the checkpoint of the folder has not yet, and returns the training curve.
 std::vector<training_point> train(const search_spec& spec, const mobile_space& space,
                                   const search_images& images, const study_folder& folder,

@@ -12,9 +12,12 @@ namespace {
 
 std::chrono::duration<double> interval_of(progress_style style) {
     switch (style) {
-        case progress_style::terminal: return std::chrono::duration<double>(0.2);
-        case progress_style::lines: return std::chrono::duration<double>(10.0);
-        case progress_style::json: return std::chrono::duration<double>(1.0);
+        case progress_style::terminal:
+            return std::chrono::duration<double>(0.2);
+        case progress_style::lines:
+            return std::chrono::duration<double>(10.0);
+        case progress_style::json:
+            return std::chrono::duration<double>(1.0);
     }
     return {};
 }
@@ -57,7 +60,9 @@ void progress::event(const json_object& object) {
 
 void progress::show(double share, std::string_view detail, std::optional<double> left) {
     if (style_ == progress_style::json) {
-        json_object o{{"event", "progress"}, {"phase", phase_}, {"share", share},
+        json_object o{{"event", "progress"},
+                      {"phase", phase_},
+                      {"share", share},
                       {"detail", std::string(detail)}};
         if (left) o.append("seconds_left", *left);
         event(o);

@@ -7,24 +7,25 @@
 #include "cli/pipeline.hpp"
 #include "lathe/cli/command_line.hpp"
 #include "lathe/constraint/limit.hpp"
+#include "lathe/core/error.hpp"
 
 namespace lathe::cli {
 namespace {
 
 std::string result_text(const scenario_report& s, const study_folder& folder) {
     const scenario_choice& c = s.choice;
-    const std::string word = c.chosen() ? "chosen"
+    const std::string word = c.chosen()                        ? "chosen"
                              : c.verdict == verdict::undecided ? "undecided"
                                                                : "infeasible";
     std::string text = fmt::format("{}: {}, {}\n", c.scenario, word, c.explanation);
     if (c.member) {
         for (const limit_result& r : c.limits) {
-            text += fmt::format("  {:<40} {}\n", to_string(r.bound),
-                                r.value.known()
-                                    ? fmt::format("{}, margin {:+.1f} %",
-                                                  format_value(r.bound.metric.of, r.value.value),
-                                                  100.0 * r.margin)
-                                    : std::string("no value"));
+            text += fmt::format(
+                "  {:<40} {}\n", to_string(r.bound),
+                r.value.known()
+                    ? fmt::format("{}, margin {:+.1f} %",
+                                  format_value(r.bound.metric.of, r.value.value), 100.0 * r.margin)
+                    : std::string("no value"));
         }
         if (s.test_accuracy && s.test_accuracy->known()) {
             text += fmt::format("  test accuracy {}\n",
@@ -73,12 +74,22 @@ main_job make_job(search_spec spec, const study_folder& folder, int threads) {
     return {std::move(spec), folder, threads};
 }
 
+search_spec read_checked(const json_value& text, const std::string& file) {
+    search_spec spec = read_spec(text, file);
+    try {
+        check_measurable(spec.goals);
+    } catch (const error& e) {
+        throw error(e.code(), file + ": " + e.place(), e.problem(), e.remedy());
+    }
+    return spec;
+}
+
 }  // namespace
 
 int search_command(const search_arguments& arguments, std::ostream& out, progress& show) {
     const json_value text = read_json(arguments.spec);
     const study_folder folder(arguments.folder);
-    const main_job job = make_job(read_spec(text, arguments.spec), folder, arguments.threads);
+    const main_job job = make_job(read_checked(text, arguments.spec), folder, arguments.threads);
     // Everything that can be wrong with the input is found before the folder is made.
     search_images images(job.spec.data);
     static_cast<void>(space_for(job.spec, images));
@@ -91,14 +102,14 @@ int resume_command(const search_arguments& arguments, std::ostream& out, progres
     const study_folder folder(arguments.folder);
     const json_value text = folder.read_spec();
     const main_job job =
-        make_job(read_spec(text, folder.spec().string()), folder, arguments.threads);
+        make_job(read_checked(text, folder.spec().string()), folder, arguments.threads);
     log_store store = folder.resume();
     search_images images(job.spec.data);
     return run_and_tell(job, images, store, out, show);
 }
 
 int check_spec_command(const std::string& file, std::ostream& out) {
-    const search_spec spec = read_spec(read_json(file), file);
+    const search_spec spec = read_checked(read_json(file), file);
     out << fmt::format("{}: fine; {} scenario{}, {} evaluations on {}\n", file,
                        spec.goals.scenarios.size(), spec.goals.scenarios.size() == 1 ? "" : "s",
                        spec.search.evaluations, spec.preset);

@@ -28,9 +28,11 @@ constexpr double positive = std::numeric_limits<double>::min();
 
 augmentation default_changes(data_format format) {
     switch (format) {
-        case data_format::cifar10: return {.shift = 4, .flip = mirror::half_of_all, .cutout = 8};
+        case data_format::cifar10:
+            return {.shift = 4, .flip = mirror::half_of_all, .cutout = 8};
         case data_format::idx:
-        case data_format::glyphs: return {.shift = 2, .flip = mirror::never, .cutout = 0};
+        case data_format::glyphs:
+            return {.shift = 2, .flip = mirror::never, .cutout = 0};
     }
     return {};
 }
@@ -76,10 +78,6 @@ training_plan read_training(json_reader reader) {
     read(reader, "minutes", plan.minutes, positive, 1e6);
     read<std::int64_t>(reader, "steps", plan.steps, 1, many);
     read(reader, "epochs", plan.epochs, positive, 1e6);
-    if ((plan.minutes > 0) + (plan.steps > 0) + (plan.epochs > 0) != 1) {
-        throw reader.fail("the length of the training is not clear",
-                          "give one of 'minutes', 'steps' and 'epochs'");
-    }
     read(reader, "batch", plan.batch, 1, 65536);
     read(reader, "threads", plan.threads, 1, 4096);
     plan.seed = reader.get_or<std::uint64_t>("seed", plan.seed);
@@ -92,6 +90,10 @@ training_plan read_training(json_reader reader) {
     read(reader, "label_smoothing", plan.label_smoothing, 0.0, 0.9);
     read(reader, "clip_norm", plan.clip_norm, 0.0, 1e6);
     reader.finish();
+    if ((plan.minutes > 0) + (plan.steps > 0) + (plan.epochs > 0) != 1) {
+        throw reader.fail("the length of the training is not clear",
+                          "give one of 'minutes', 'steps' and 'epochs'");
+    }
     return plan;
 }
 
@@ -132,8 +134,8 @@ scenario read_scenario(json_reader reader) {
     read(reader, "streams", s.target.streams, 1, 4096);
     if (auto limits = reader.find("limits")) {
         for (const auto& [name, text] : limits->members()) {
-            s.limits.push_back(parse_limit(read_metric(text, name), text.as<std::string>(),
-                                           text.place()));
+            s.limits.push_back(
+                parse_limit(read_metric(text, name), text.as<std::string>(), text.place()));
         }
     }
     reader.finish();

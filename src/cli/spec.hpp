@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The specification of a search: what one JSON file says. docs/spec.schema.json describes every key.
+// The specification of a search: what one JSON file says. docs/spec.schema.json describes every
+// key.
 #pragma once
 
 #include <cstdint>
@@ -54,9 +55,9 @@ struct search_plan {
     std::uint64_t seed = 1;
     std::int64_t population = 0;  ///< 0: the optimizer's own default
     std::int64_t batch = 8;
-    std::int32_t samples = 400;        ///< calls timed for each network and scenario
-    std::int32_t final_samples = 2000; ///< the same where the choice is made
-    std::int64_t attempts = 12;        ///< networks tried for one scenario
+    std::int32_t samples = 400;         ///< calls timed for each network and scenario
+    std::int32_t final_samples = 2000;  ///< the same where the choice is made
+    std::int64_t attempts = 12;         ///< networks tried for one scenario
 };
 
 struct search_spec {

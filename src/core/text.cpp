@@ -29,7 +29,8 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 template <std::size_t N>
 std::string scaled(double value, double step, const std::array<std::string_view, N>& units) {
     std::size_t unit = 0;
-    while (std::abs(value) >= step && unit + 1 < N) {
+    // 1000 and more would not fit three digits, also where a unit is 1024 of the one before.
+    while (std::abs(value) >= 999.5 && unit + 1 < N) {
         value /= step;
         ++unit;
     }

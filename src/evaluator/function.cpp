@@ -23,8 +23,8 @@ namespace detail {
 
 evaluation evaluation_of(const metric_id& id, double value) {
     if (!std::isfinite(value)) {
-        return evaluation::failure(fmt::format("{} is {}, not a number to compare by",
-                                               to_string(id), value));
+        return evaluation::failure(
+            fmt::format("{} is {}, not a number to compare by", to_string(id), value));
     }
     return {evaluation_status::done, {{id, estimate::exact(value)}}, {}};
 }

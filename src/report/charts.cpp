@@ -14,14 +14,16 @@ namespace lathe::detail {
 namespace {
 
 std::string figure(std::string_view caption, std::string_view legend, const std::string& picture) {
-    return fmt::format("<figure><figcaption>{}</figcaption><div class=\"legend\">{}</div>{}</figure>\n",
-                       escape(caption), legend, picture);
+    return fmt::format(
+        "<figure><figcaption>{}</figcaption><div class=\"legend\">{}</div>{}</figure>\n",
+        escape(caption), legend, picture);
 }
 
 std::string legend_item(std::string_view css, std::string_view text) {
-    return fmt::format(R"(<span><svg class="key" viewBox="0 0 14 14"><circle class="{}" cx="7" cy="7" )"
-                       R"(r="4.5"/></svg>{}</span> )",
-                       css, escape(text));
+    return fmt::format(
+        R"(<span><svg class="key" viewBox="0 0 14 14"><circle class="{}" cx="7" cy="7" )"
+        R"(r="4.5"/></svg>{}</span> )",
+        css, escape(text));
 }
 
 /// The same for shapes that fill an area.
@@ -61,9 +63,12 @@ struct coordinate {
 
 std::string_view class_of(const study_ledger& ledger, const trial& t, bool on_front) {
     switch (ledger.verdict_of(t)) {
-        case verdict::feasible: return on_front ? "front" : "feasible";
-        case verdict::undecided: return on_front ? "undecided" : "feasible";
-        case verdict::infeasible: break;
+        case verdict::feasible:
+            return on_front ? "front" : "feasible";
+        case verdict::undecided:
+            return on_front ? "undecided" : "feasible";
+        case verdict::infeasible:
+            break;
     }
     return "infeasible";
 }
@@ -78,7 +83,8 @@ std::string words_for(const metric_id& id) {
     static constexpr std::array<std::string_view, 9> quantities = {
         "accuracy",      "loss", "latency",    "peak memory", "arena memory",
         "weight memory", "MACs", "parameters", "energy"};
-    static constexpr std::array<std::string_view, 5> statistics = {"", "mean ", "P50 ", "P90 ", "P99 "};
+    static constexpr std::array<std::string_view, 5> statistics = {"", "mean ", "P50 ", "P90 ",
+                                                                   "P99 "};
     std::string text = fmt::format("{}{}", statistics[static_cast<std::size_t>(id.by)],
                                    quantities[static_cast<std::size_t>(id.of)]);
     if (!id.scenario.empty()) text += " at " + id.scenario;
@@ -87,10 +93,14 @@ std::string words_for(const metric_id& id) {
 
 std::string words_for(quantity of, const estimate& e) {
     switch (e.status) {
-        case estimate_status::known: break;
-        case estimate_status::not_measured: return "not measured";
-        case estimate_status::not_resolvable: return "too few samples";
-        case estimate_status::failed: return "failed";
+        case estimate_status::known:
+            break;
+        case estimate_status::not_measured:
+            return "not measured";
+        case estimate_status::not_resolvable:
+            return "too few samples";
+        case estimate_status::failed:
+            return "failed";
     }
     if (e.source == provenance::lower_bound) return "at least " + format_value(of, e.value);
     if (e.low == e.high) return format_value(of, e.value);
@@ -122,8 +132,11 @@ std::string front_figure(const search_report& report, const study_ledger& ledger
     }
     if (points.empty()) return "<p>No network was measured in both of the first objectives.</p>\n";
     // What matters most is drawn last.
-    std::ranges::stable_sort(points, {}, [&](const shown& p) {
-        return on_front(*p.t) ? 2 : ledger.verdict_of(*p.t) == verdict::infeasible ? 0 : 1;
+    std::ranges::sort(points, {}, [&](const shown& p) {
+        const int order = on_front(*p.t)                                   ? 2
+                          : ledger.verdict_of(*p.t) == verdict::infeasible ? 0
+                                                                           : 1;
+        return std::pair(order, p.t->id);
     });
 
     chart c(axis_over(axis_title(x.id, x.unit), x.ends, false),
@@ -131,10 +144,9 @@ std::string front_figure(const search_report& report, const study_ledger& ledger
             fmt::format("{} networks, {} on the front", points.size(), front.size()));
     for (const shown& p : points) {
         const bool best = on_front(*p.t);
-        const std::string tooltip =
-            fmt::format("trial {}: {}; {}: {}; {}: {}", p.t->id, report.describe(p.t->genes),
-                        words_for(x.id), words_for(x.id.of, p.x), words_for(y.id),
-                        words_for(y.id.of, p.y));
+        const std::string tooltip = fmt::format(
+            "trial {}: {}; {}: {}; {}: {}", p.t->id, report.describe(p.t->genes), words_for(x.id),
+            words_for(x.id.of, p.x), words_for(y.id), words_for(y.id.of, p.y));
         const double at_x = x.show(p.x.value);
         const double at_y = y.show(p.y.value);
         if (best) {
@@ -150,15 +162,15 @@ std::string front_figure(const search_report& report, const study_ledger& ledger
         const estimate ex = find_metric(t.metrics, x.id);
         const estimate ey = find_metric(t.metrics, y.id);
         if (!ex.known() || !ey.known()) continue;
-        c.dot(x.show(ex.value), y.show(ey.value), 8.5, "chosen",
-              "chosen for " + s.choice.scenario);
+        c.dot(x.show(ex.value), y.show(ey.value), 8.5, "chosen", "chosen for " + s.choice.scenario);
         c.label(x.show(ex.value), y.show(ey.value), "name", s.choice.scenario);
     }
-    return figure("Front", legend_item("front", "on the front, with 95 % intervals") +
-                               legend_item("undecided", "on the front, an interval crosses a limit") +
-                               legend_item("feasible", "keeps the limits of a scenario") +
-                               legend_item("infeasible", "breaks the limits of every scenario") +
-                               legend_item("chosen", "chosen"),
+    return figure("Front",
+                  legend_item("front", "on the front, with 95 % intervals") +
+                      legend_item("undecided", "on the front, an interval crosses a limit") +
+                      legend_item("feasible", "keeps the limits of a scenario") +
+                      legend_item("infeasible", "breaks the limits of every scenario") +
+                      legend_item("chosen", "chosen"),
                   c.str());
 }
 
@@ -176,7 +188,7 @@ std::string history_figure(const study_ledger& ledger) {
         y.ends.push_back(value);
         points.emplace_back(value, &t);
         if (ledger.verdict_of(t) == verdict::infeasible) continue;
-        const double so_far = best_y.empty() ? value
+        const double so_far = best_y.empty()     ? value
                               : larger_is_better ? std::max(best_y.back(), value)
                                                  : std::min(best_y.back(), value);
         if (!best_y.empty()) {
@@ -221,9 +233,10 @@ std::string training_figure(const search_report& report) {
             axis_over("accuracy on training batches (%)", both, true), 300, "supernet training");
     c.path(minutes, largest, "best");
     c.path(minutes, smallest, "second");
-    return figure("Supernet training", legend_box("bestkey", "largest network") +
-                                           legend_box("secondkey", "smallest network"),
-                  c.str());
+    return figure(
+        "Supernet training",
+        legend_box("bestkey", "largest network") + legend_box("secondkey", "smallest network"),
+        c.str());
 }
 
 std::string memory_figure(const scenario_report& s) {
@@ -235,8 +248,9 @@ std::string memory_figure(const scenario_report& s) {
     const std::array<double, 1> steps = {static_cast<double>(p.steps.size())};
     const std::array<double, 1> arena = {show(p.plan.arena_bytes)};
     chart_axis x{"step", 0.0, steps[0]};
-    chart c(std::move(x), axis_over(fmt::format("address in the arena ({})", unit.unit), arena, true),
-            300, "buffers over steps");
+    chart c(std::move(x),
+            axis_over(fmt::format("address in the arena ({})", unit.unit), arena, true), 300,
+            "buffers over steps");
     std::array<bool, buffer_names.size()> used{};
     for (std::size_t i = 0; i < p.buffers.size(); ++i) {
         const buffer& b = p.buffers[i];
@@ -252,14 +266,15 @@ std::string memory_figure(const scenario_report& s) {
     c.line(0, show(p.plan.lower_bound), steps[0], show(p.plan.lower_bound), "bound");
     std::string legend;
     for (std::size_t k = 0; k < used.size(); ++k) {
-        if (used[k]) legend += legend_box(fmt::format("buffer {}", buffer_classes[k]), buffer_names[k]);
+        if (used[k])
+            legend += legend_box(fmt::format("buffer {}", buffer_classes[k]), buffer_names[k]);
     }
-    return figure(fmt::format("Memory of {}: arena {}, no plan can take less than {}, weights {}",
-                              s.choice.scenario,
-                              format_bytes(static_cast<double>(p.plan.arena_bytes)),
-                              format_bytes(static_cast<double>(p.plan.lower_bound)),
-                              format_bytes(static_cast<double>(p.weight_bytes.value))),
-                  legend, c.str());
+    return figure(
+        fmt::format("Memory of {}: arena {}, no plan can take less than {}, weights {}",
+                    s.choice.scenario, format_bytes(static_cast<double>(p.plan.arena_bytes)),
+                    format_bytes(static_cast<double>(p.plan.lower_bound)),
+                    format_bytes(static_cast<double>(p.weight_bytes.value))),
+        legend, c.str());
 }
 
 std::string step_figure(const scenario_report& s) {
@@ -288,7 +303,8 @@ std::string step_figure(const scenario_report& s) {
     return fmt::format(
         "<details open><summary>Time of each layer of {}: {} in all</summary>"
         "<table class=\"steps\"><thead><tr><th>layer</th><th class=\"num\">time</th>"
-        "<th class=\"num\">share</th><th></th><th class=\"num\">MACs</th></tr></thead><tbody>\n{}</tbody></table></details>\n",
+        "<th class=\"num\">share</th><th></th><th "
+        "class=\"num\">MACs</th></tr></thead><tbody>\n{}</tbody></table></details>\n",
         escape(s.choice.scenario), format_time(total), rows);
 }
 

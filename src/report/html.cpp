@@ -19,9 +19,12 @@ using detail::words_for;
 
 std::string_view badge(verdict v) {
     switch (v) {
-        case verdict::feasible: return R"(<span class="badge feasible">chosen</span>)";
-        case verdict::undecided: return R"(<span class="badge undecided">undecided</span>)";
-        case verdict::infeasible: return R"(<span class="badge infeasible">infeasible</span>)";
+        case verdict::feasible:
+            return R"(<span class="badge feasible">chosen</span>)";
+        case verdict::undecided:
+            return R"(<span class="badge undecided">undecided</span>)";
+        case verdict::infeasible:
+            return R"(<span class="badge infeasible">infeasible</span>)";
     }
     return "";
 }
@@ -75,13 +78,15 @@ std::string metrics_table(const scenario_report& s, const study_ledger& ledger) 
                 share = fmt::format("{:.3g} %", 100.0 * m.value.value / r.value);
             }
         }
-        rows += fmt::format("<tr><td>{}</td><td class=\"num\">{}</td><td class=\"num\">{}</td>"
-                            "<td class=\"num\">{}</td></tr>\n",
-                            escape(words_for(m.id)), escape(words_for(m.id.of, m.value)),
-                            escape(beside), escape(share));
+        rows += fmt::format(
+            "<tr><td>{}</td><td class=\"num\">{}</td><td class=\"num\">{}</td>"
+            "<td class=\"num\">{}</td></tr>\n",
+            escape(words_for(m.id)), escape(words_for(m.id.of, m.value)), escape(beside),
+            escape(share));
     }
     return fmt::format(
-        "<details><summary>All metrics</summary><div class=\"wide\"><table><thead><tr><th>metric</th>"
+        "<details><summary>All metrics</summary><div "
+        "class=\"wide\"><table><thead><tr><th>metric</th>"
         "<th class=\"num\">this network</th><th class=\"num\">reference network</th>"
         "<th class=\"num\">share</th></tr></thead><tbody>\n"
         "{}</tbody></table></div></details>\n",
@@ -91,12 +96,12 @@ std::string metrics_table(const scenario_report& s, const study_ledger& ledger) 
 std::string scenario_card(const search_report& report, const scenario_report& s,
                           const scenario& goal, const study_ledger& ledger) {
     const deployment& d = goal.target;
-    std::string out = fmt::format(
-        "<section class=\"card\"><h3>{}{}</h3>\n<p>{}</p>\n", escape(goal.name),
-        badge(s.choice.verdict),
-        escape(fmt::format("batch {}, {} thread{}, {} stream{}: {}.", d.batch, d.threads,
-                           d.threads == 1 ? "" : "s", d.streams, d.streams == 1 ? "" : "s",
-                           s.choice.explanation)));
+    std::string out =
+        fmt::format("<section class=\"card\"><h3>{}{}</h3>\n<p>{}</p>\n", escape(goal.name),
+                    badge(s.choice.verdict),
+                    escape(fmt::format("batch {}, {} thread{}, {} stream{}: {}.", d.batch,
+                                       d.threads, d.threads == 1 ? "" : "s", d.streams,
+                                       d.streams == 1 ? "" : "s", s.choice.explanation)));
     if (s.choice.member) {
         out += "<dl>";
         out += row(s.choice.chosen() ? "network" : "nearest network",
@@ -151,10 +156,11 @@ std::string front_table(const search_report& report, const study_ledger& ledger)
                             ledger.verdict_of(t) == verdict::feasible ? "feasible" : "undecided",
                             escape(report.describe(t.genes)));
     }
-    return fmt::format("<details><summary>The front as a table</summary><div class=\"wide\"><table>"
-                       "<thead>{}<th>verdict</th><th>network</th></tr></thead><tbody>\n{}</tbody>"
-                       "</table></div></details>\n",
-                       head, rows);
+    return fmt::format(
+        "<details><summary>The front as a table</summary><div class=\"wide\"><table>"
+        "<thead>{}<th>verdict</th><th>network</th></tr></thead><tbody>\n{}</tbody>"
+        "</table></div></details>\n",
+        head, rows);
 }
 
 std::string machine_section(const fingerprint& m) {

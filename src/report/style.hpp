@@ -9,11 +9,13 @@ namespace lathe::detail {
 inline constexpr std::string_view style_sheet = R"css(
 :root { color-scheme: light dark;
   --paper: #ffffff; --ink: #1c2430; --soft: #5b6675; --rule: #d9dee5; --card: #f5f7f9;
-  --front: #1f5fbf; --fair: #8fb4e3; --bad: #b9c0c9; --warn: #c77700; --good: #1a7f4b; --stop: #b3261e;
+  --front: #1f5fbf; --fair: #8fb4e3;
+  --bad: #b9c0c9; --warn: #c77700; --good: #1a7f4b; --stop: #b3261e;
   --ring: #d0480a; --bar: #7aa5dc; }
 @media (prefers-color-scheme: dark) { :root {
   --paper: #14181d; --ink: #e4e9ef; --soft: #9aa6b4; --rule: #333c46; --card: #1c2229;
-  --front: #6ea8ff; --fair: #3f6598; --bad: #4c5661; --warn: #f0a63c; --good: #4fc38a; --stop: #ff7b72;
+  --front: #6ea8ff; --fair: #3f6598;
+  --bad: #4c5661; --warn: #f0a63c; --good: #4fc38a; --stop: #ff7b72;
   --ring: #ff8a4c; --bar: #3d6ea8; } }
 * { box-sizing: border-box; }
 body { margin: 0 auto; padding: 28px 20px 60px; max-width: 960px; background: var(--paper);
@@ -38,8 +40,10 @@ td.bar { width: 34%; } td.bar div { height: 11px; margin-top: 5px; background: v
 td.bad { color: var(--stop); } td.good { color: var(--good); }
 .wide { overflow-x: auto; }
 figure { margin: 22px 0; } figcaption { font-weight: 600; }
-.legend { color: var(--soft); font-size: 13px; } .legend span { margin-right: 14px; white-space: nowrap; }
-svg { width: 100%; height: auto; display: block; } svg.key { display: inline; width: 13px; height: 13px;
+.legend { color: var(--soft); font-size: 13px; }
+.legend span { margin-right: 14px; white-space: nowrap; }
+svg { width: 100%; height: auto; display: block; }
+svg.key { display: inline; width: 13px; height: 13px;
   margin-right: 4px; vertical-align: -1px; }
 svg text { fill: var(--ink); font: 12px system-ui, "DejaVu Sans", sans-serif; }
 svg text.tick { fill: var(--soft); } svg text.axis { font-size: 13px; }

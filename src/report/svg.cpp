@@ -39,12 +39,23 @@ std::string escape(std::string_view text) {
     out.reserve(text.size());
     for (const char c : text) {
         switch (c) {
-            case '&': out += "&amp;"; break;
-            case '<': out += "&lt;"; break;
-            case '>': out += "&gt;"; break;
-            case '"': out += "&quot;"; break;
-            case '\'': out += "&#39;"; break;
-            default: out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
+            case '&':
+                out += "&amp;";
+                break;
+            case '<':
+                out += "&lt;";
+                break;
+            case '>':
+                out += "&gt;";
+                break;
+            case '"':
+                out += "&quot;";
+                break;
+            case '\'':
+                out += "&#39;";
+                break;
+            default:
+                out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
         }
     }
     return out;
@@ -57,15 +68,21 @@ display_unit unit_for(quantity of, double largest) {
     static constexpr step_unit counts[] = {{1.0, ""}, {1e3, "k"}, {1e6, "M"}, {1e9, "G"}};
     static constexpr step_unit energies[] = {{1e-9, "nJ"}, {1e-6, "uJ"}, {1e-3, "mJ"}, {1.0, "J"}};
     switch (of) {
-        case quantity::accuracy: return {100.0, "%"};
-        case quantity::loss: return {1.0, ""};
-        case quantity::latency: return largest_fitting(largest, times);
+        case quantity::accuracy:
+            return {100.0, "%"};
+        case quantity::loss:
+            return {1.0, ""};
+        case quantity::latency:
+            return largest_fitting(largest, times);
         case quantity::peak_memory:
         case quantity::arena_memory:
-        case quantity::weight_memory: return largest_fitting(largest, sizes);
+        case quantity::weight_memory:
+            return largest_fitting(largest, sizes);
         case quantity::macs:
-        case quantity::parameters: return largest_fitting(largest, counts);
-        case quantity::energy: return largest_fitting(largest, energies);
+        case quantity::parameters:
+            return largest_fitting(largest, counts);
+        case quantity::energy:
+            return largest_fitting(largest, energies);
     }
     return {};
 }
@@ -112,13 +129,13 @@ double chart::py(double y) const noexcept {
 }
 
 void chart::dot(double x, double y, double radius, std::string_view css, std::string_view tooltip) {
-    body_ += fmt::format(R"(<circle class="{}" cx="{:.1f}" cy="{:.1f}" r="{:.1f}">{}</circle>)", css,
-                         px(x), py(y), radius, title_of(tooltip));
+    body_ += fmt::format(R"(<circle class="{}" cx="{:.1f}" cy="{:.1f}" r="{:.1f}">{}</circle>)",
+                         css, px(x), py(y), radius, title_of(tooltip));
 }
 
 void chart::line(double x1, double y1, double x2, double y2, std::string_view css) {
-    body_ += fmt::format(R"(<line class="{}" x1="{:.1f}" y1="{:.1f}" x2="{:.1f}" y2="{:.1f}"/>)", css,
-                         px(x1), py(y1), px(x2), py(y2));
+    body_ += fmt::format(R"(<line class="{}" x1="{:.1f}" y1="{:.1f}" x2="{:.1f}" y2="{:.1f}"/>)",
+                         css, px(x1), py(y1), px(x2), py(y2));
 }
 
 void chart::path(std::span<const double> x, std::span<const double> y, std::string_view css) {
@@ -140,8 +157,9 @@ void chart::box(double x1, double y1, double x2, double y2, std::string_view css
 void chart::label(double x, double y, std::string_view css, std::string_view text) {
     // A label near the right end is written to the left of its point.
     const bool flip = px(x) > 0.75 * width;
-    body_ += fmt::format(R"(<text class="{}" x="{:.1f}" y="{:.1f}" text-anchor="{}">{}</text>)", css,
-                         px(x) + (flip ? -9 : 9), py(y) - 9, flip ? "end" : "start", escape(text));
+    body_ +=
+        fmt::format(R"(<text class="{}" x="{:.1f}" y="{:.1f}" text-anchor="{}">{}</text>)", css,
+                    px(x) + (flip ? -9 : 9), py(y) - 9, flip ? "end" : "start", escape(text));
 }
 
 std::string chart::frame() const {
@@ -150,14 +168,16 @@ std::string chart::frame() const {
     for (const double t : ticks(y_, 6)) {
         out += fmt::format(R"(<line class="grid" x1="{}" y1="{:.1f}" x2="{}" y2="{:.1f}"/>)", left,
                            py(t), width - right, py(t));
-        out += fmt::format(R"(<text class="tick" x="{}" y="{:.1f}" text-anchor="end">{:.6g}</text>)",
-                           left - 8, py(t) + 4, std::abs(t) < 1e-12 ? 0.0 : t);
+        out +=
+            fmt::format(R"(<text class="tick" x="{}" y="{:.1f}" text-anchor="end">{:.6g}</text>)",
+                        left - 8, py(t) + 4, std::abs(t) < 1e-12 ? 0.0 : t);
     }
     for (const double t : ticks(x_, 8)) {
         out += fmt::format(R"(<line class="grid" x1="{0:.1f}" y1="{1}" x2="{0:.1f}" y2="{2}"/>)",
                            px(t), top, floor);
-        out += fmt::format(R"(<text class="tick" x="{:.1f}" y="{}" text-anchor="middle">{:.6g}</text>)",
-                           px(t), floor + 18, std::abs(t) < 1e-12 ? 0.0 : t);
+        out += fmt::format(
+            R"(<text class="tick" x="{:.1f}" y="{}" text-anchor="middle">{:.6g}</text>)", px(t),
+            floor + 18, std::abs(t) < 1e-12 ? 0.0 : t);
     }
     out += fmt::format(R"(<text class="axis" x="{}" y="{}" text-anchor="middle">{}</text>)",
                        (left + width - right) / 2, height_ - 10, escape(x_.title));

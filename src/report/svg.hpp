@@ -29,7 +29,8 @@ struct chart_axis {
     double high = 1.0;
 };
 /// Covers all values with some room; from zero if `from_zero`. Never empty.
-[[nodiscard]] chart_axis axis_over(std::string title, std::span<const double> values, bool from_zero);
+[[nodiscard]] chart_axis axis_over(std::string title, std::span<const double> values,
+                                   bool from_zero);
 /// Round numbers within the axis, about `count` of them.
 [[nodiscard]] std::vector<double> ticks(const chart_axis& axis, int count);
 

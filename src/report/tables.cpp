@@ -11,9 +11,12 @@ namespace {
 
 std::string_view to_string(verdict v) {
     switch (v) {
-        case verdict::feasible: return "feasible";
-        case verdict::undecided: return "undecided";
-        case verdict::infeasible: return "infeasible";
+        case verdict::feasible:
+            return "feasible";
+        case verdict::undecided:
+            return "undecided";
+        case verdict::infeasible:
+            return "infeasible";
     }
     return "";
 }
@@ -61,7 +64,8 @@ json_object choice_json(const search_report& report, const scenario_report& s,
     o.append("reference", metrics_json(s.choice.reference));
     if (!s.onnx.empty()) o.append("onnx", s.onnx);
     if (s.test_accuracy) {
-        o.append("test_accuracy", to_json_value(metric_estimate{id_of<accuracy>(), *s.test_accuracy}));
+        o.append("test_accuracy",
+                 to_json_value(metric_estimate{id_of<accuracy>(), *s.test_accuracy}));
     }
     json_array attempts;
     for (const choice_attempt& a : s.choice.attempts) {
@@ -131,7 +135,8 @@ json_value study_json(const search_report& report, const study_ledger& ledger) {
     json_object facts;
     for (const auto& [name, text] : report.facts) facts[name] = text;
     json_array objectives;
-    for (const metric_id& id : ledger.goals().objectives) objectives.emplace_back(objective_text(id));
+    for (const metric_id& id : ledger.goals().objectives)
+        objectives.emplace_back(objective_text(id));
     json_array front;
     for (const auto id : ledger.front()) front.emplace_back(to_json_value(ledger.trials()[id]));
     json_array choices;

@@ -28,13 +28,13 @@ std::vector<const trial*> candidates(const study_ledger& ledger, std::size_t sce
             list.push_back(&t);
         }
     }
-    std::ranges::stable_sort(list, [&](const trial* a, const trial* b) {
+    std::ranges::sort(list, [&](const trial* a, const trial* b) {
         for (const metric_id& id : ledger.goals().objectives) {
             const double x = value_to_minimise(*a, id);
             const double y = value_to_minimise(*b, id);
             if (x != y) return x < y;
         }
-        return false;
+        return a->id < b->id;
     });
     return list;
 }
@@ -116,8 +116,8 @@ attempt_result attempt(const study_ledger& ledger, std::size_t scenario, const t
             result.reference = refreshed(std::move(result.reference), known);
         }
     }
-    result.limits = results(limits_beside(ledger, scenario, result.reference),
-                            result.member.metrics);
+    result.limits =
+        results(limits_beside(ledger, scenario, result.reference), result.member.metrics);
     return result;
 }
 
@@ -149,8 +149,8 @@ std::string describe_limit(const limit_result& r) {
 }
 
 std::string explain_undecided(const scenario_choice& c) {
-    std::string text = fmt::format("none of the {} networks measured again was shown to keep the limits",
-                                   c.attempts.size());
+    std::string text = fmt::format(
+        "none of the {} networks measured again was shown to keep the limits", c.attempts.size());
     for (const limit_result& r : c.limits) {
         if (!r.broken.feasible()) text += "; the nearest, " + describe_limit(r);
     }

@@ -55,7 +55,8 @@ trial read_trial(json_reader reader) {
         t.genes.genes.push_back(static_cast<std::uint16_t>(gene.as<std::int32_t>(0, 65535)));
     }
     t.status = static_cast<trial_status>(reader.at("status").as_choice(trial_statuses));
-    for (const json_reader& m : reader.at("metrics").elements()) t.metrics.push_back(read_metric(m));
+    for (const json_reader& m : reader.at("metrics").elements())
+        t.metrics.push_back(read_metric(m));
     t.message = reader.get_or<std::string>("message", {});
     reader.finish();
     return t;

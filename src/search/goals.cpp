@@ -13,8 +13,7 @@ namespace {
 
 std::string_view word_of(direction d) { return d == direction::maximize ? "max" : "min"; }
 
-error unknown_scenario(const std::string& place, std::string_view name,
-                       const search_goals& goals) {
+error unknown_scenario(const std::string& place, std::string_view name, const search_goals& goals) {
     std::vector<std::string_view> names;
     for (const scenario& s : goals.scenarios) names.push_back(s.name);
     const std::string_view near = nearest_name(name, names);
@@ -29,7 +28,8 @@ void check_name(const std::string& name) {
                c == '_' || c == '-';
     });
     if (!fine) {
-        throw error(errc::bad_input, "scenario '" + name + "'", "this name cannot become a file name",
+        throw error(errc::bad_input, "scenario '" + name + "'",
+                    "this name cannot become a file name",
                     "use 1 to 64 letters, digits, '_' and '-'");
     }
 }
@@ -45,9 +45,9 @@ void assign_objective(metric_id& metric, const search_goals& goals) {
     }
     if (metric.scenario.empty()) {
         if (goals.scenarios.size() != 1) {
-            throw error(errc::bad_input, place, "there are several scenarios",
-                        "say which: '" + objective_text(metric) + "@" +
-                            goals.scenarios.front().name + "'");
+            throw error(
+                errc::bad_input, place, "there are several scenarios",
+                "say which: '" + objective_text(metric) + "@" + goals.scenarios.front().name + "'");
         }
         metric.scenario = goals.scenarios.front().name;
     }
@@ -73,8 +73,7 @@ metric_id parse_objective(std::string_view text, std::string_view place) {
     const auto space = text.find(' ');
     const std::string_view word = text.substr(0, space);
     if (space == std::string_view::npos || (word != "min" && word != "max")) {
-        throw error(errc::bad_input, std::string(place),
-                    fmt::format("'{}' is no objective", text),
+        throw error(errc::bad_input, std::string(place), fmt::format("'{}' is no objective", text),
                     "write 'max accuracy' or 'min latency_p99@SCENARIO'");
     }
     metric_id metric;
@@ -105,9 +104,8 @@ search_goals complete(search_goals goals) {
     }
     for (auto s = goals.scenarios.begin(); s != goals.scenarios.end(); ++s) {
         check_name(s->name);
-        if (std::find_if(goals.scenarios.begin(), s, [&](const scenario& other) {
-                return other.name == s->name;
-            }) != s) {
+        if (std::find_if(goals.scenarios.begin(), s,
+                         [&](const scenario& other) { return other.name == s->name; }) != s) {
             throw error(errc::bad_input, "scenario '" + s->name + "'", "this name is used twice",
                         "give every scenario its own name");
         }

@@ -44,7 +44,8 @@ recorded_events check_events(std::vector<study_event> events, hash64 setup) {
             refuse_events("its first event is no start", "restore the file from a copy");
         } else if (auto* measured = std::get_if<reference_measured>(&events[i])) {
             if (recorded.reference || !recorded.trials.empty()) {
-                refuse_events("its reference member is out of place", "restore the file from a copy");
+                refuse_events("its reference member is out of place",
+                              "restore the file from a copy");
             }
             recorded.reference = std::move(measured->reference);
         } else {
@@ -180,9 +181,10 @@ void measuring::merge(const std::vector<std::vector<metric_estimate>>& lists) {
 
 void measuring::merge(const std::vector<evaluation>& evaluations) {
     if (evaluations.size() != nets_.size()) {
-        throw error(errc::bad_input, "evaluator",
-                    fmt::format("{} evaluations for {} candidates", evaluations.size(), nets_.size()),
-                    "evaluate() gives one evaluation per candidate");
+        throw error(
+            errc::bad_input, "evaluator",
+            fmt::format("{} evaluations for {} candidates", evaluations.size(), nets_.size()),
+            "evaluate() gives one evaluation per candidate");
     }
     for (std::size_t k = 0; k < evaluations.size(); ++k) {
         const evaluation& e = evaluations[k];

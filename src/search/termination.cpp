@@ -5,12 +5,18 @@ namespace lathe {
 
 std::string_view to_string(stop_reason r) noexcept {
     switch (r) {
-        case stop_reason::running: return "running";
-        case stop_reason::evaluations: return "evaluations";
-        case stop_reason::wall_time: return "wall_time";
-        case stop_reason::refusals: return "refusals";
-        case stop_reason::exhausted: return "exhausted";
-        case stop_reason::requested: return "requested";
+        case stop_reason::running:
+            return "running";
+        case stop_reason::evaluations:
+            return "evaluations";
+        case stop_reason::wall_time:
+            return "wall_time";
+        case stop_reason::refusals:
+            return "refusals";
+        case stop_reason::exhausted:
+            return "exhausted";
+        case stop_reason::requested:
+            return "requested";
     }
     return "";
 }

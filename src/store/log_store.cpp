@@ -59,7 +59,7 @@ struct log_store::impl {
     std::vector<study_event> events;
     std::uint64_t size = 0;  ///< of the sound part of the file
     std::uint64_t cut = 0;
-    bool broken = false;     ///< a synchronisation failed
+    bool broken = false;  ///< a synchronisation failed
 
     void lock() const {
         if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
@@ -145,8 +145,8 @@ log_store& log_store::operator=(log_store&&) noexcept = default;
 
 log_store log_store::create(const std::filesystem::path& path) {
     auto i = std::make_unique<impl>(
-        path, ::open(path.c_str(),
-                     O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644));
+        path,
+        ::open(path.c_str(), O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644));
     if (!i->file.valid()) {
         if (errno == EEXIST) {
             throw error(errc::bad_input, path.string(), "there is a study already",

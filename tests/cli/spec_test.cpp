@@ -130,8 +130,8 @@ TEST_CASE("what is wrong is named with file and key") {
 
 // ---- schema and reader in step
 
-using visitor = std::function<void(const std::string& path, const std::string& key,
-                                   const json_object& schema)>;
+using visitor =
+    std::function<void(const std::string& path, const std::string& key, const json_object& schema)>;
 
 void walk(const json_object& schema, const std::string& path, const visitor& visit) {
     const json_value* properties = schema.find("properties");
@@ -188,48 +188,49 @@ bool accepted(const json_value& spec) {
 TEST_CASE("the reader accepts what the schema describes, and no more") {
     const json_value document = schema_document();
     std::size_t checked = 0;
-    walk(*document.get_if<json_object>(), "", [&](const auto& path, const auto& key,
-                                                  const json_object& schema) {
-        INFO(path << "." << key);
-        CHECK(schema.find("description"));
-        if (const json_value* choices = schema.find("enum")) {
-            for (const json_value& choice : *choices->get_if<json_array>()) {
-                CHECK(accepted(with(path, key, choice)));
-            }
-            CHECK_FALSE(accepted(with(path, key, "no such thing")));
-            ++checked;
-        }
-        const auto check_bound = [&](const char* name, bool inside, double step) {
-            const json_value* limit = schema.find(name);
-            if (!limit) return;
-            const auto* whole = limit->get_if<std::int64_t>();
-            const double at = whole ? static_cast<double>(*whole) : *limit->get_if<double>();
-            CHECK(accepted(with(path, key, *limit)) == inside);
-            const bool integer = *schema.find("type") == json_value("integer");
-            const json_value beyond = integer ? json_value(*whole + static_cast<std::int64_t>(step))
-                                              : json_value(at + step);
-            CHECK_FALSE(accepted(with(path, key, beyond)));
-            ++checked;
-        };
-        check_bound("minimum", true, -1);
-        check_bound("maximum", true, 1);
-        check_bound("exclusiveMinimum", false, -1);
-        if (const json_value* given = schema.find("default")) {
-            CHECK(accepted(with(path, key, *given)));
-        }
-        if (const json_value* type = schema.find("type")) {
-            if (*type == json_value("boolean")) CHECK(accepted(with(path, key, true)));
-            if (*type != json_value("object")) {
-                CHECK_FALSE(accepted(with(path, key, json_object{})));
-            }
-        }
-        if (const json_value* examples = schema.find("examples")) {
-            for (const json_value& example : *examples->get_if<json_array>()) {
-                CHECK(accepted(with(path, key, example)));
-            }
-            ++checked;
-        }
-    });
+    walk(*document.get_if<json_object>(), "",
+         [&](const auto& path, const auto& key, const json_object& schema) {
+             INFO(path << "." << key);
+             CHECK(schema.find("description"));
+             if (const json_value* choices = schema.find("enum")) {
+                 for (const json_value& choice : *choices->get_if<json_array>()) {
+                     CHECK(accepted(with(path, key, choice)));
+                 }
+                 CHECK_FALSE(accepted(with(path, key, "no such thing")));
+                 ++checked;
+             }
+             const auto check_bound = [&](const char* name, bool inside, double step) {
+                 const json_value* limit = schema.find(name);
+                 if (!limit) return;
+                 const auto* whole = limit->get_if<std::int64_t>();
+                 const double at = whole ? static_cast<double>(*whole) : *limit->get_if<double>();
+                 CHECK(accepted(with(path, key, *limit)) == inside);
+                 const bool integer = *schema.find("type") == json_value("integer");
+                 const json_value beyond =
+                     integer ? json_value(*whole + static_cast<std::int64_t>(step))
+                             : json_value(at + step);
+                 CHECK_FALSE(accepted(with(path, key, beyond)));
+                 ++checked;
+             };
+             check_bound("minimum", true, -1);
+             check_bound("maximum", true, 1);
+             check_bound("exclusiveMinimum", false, -1);
+             if (const json_value* given = schema.find("default")) {
+                 CHECK(accepted(with(path, key, *given)));
+             }
+             if (const json_value* type = schema.find("type")) {
+                 if (*type == json_value("boolean")) CHECK(accepted(with(path, key, true)));
+                 if (*type != json_value("object")) {
+                     CHECK_FALSE(accepted(with(path, key, json_object{})));
+                 }
+             }
+             if (const json_value* examples = schema.find("examples")) {
+                 for (const json_value& example : *examples->get_if<json_array>()) {
+                     CHECK(accepted(with(path, key, example)));
+                 }
+                 ++checked;
+             }
+         });
     CHECK(checked > 40);
 }
 
@@ -240,7 +241,8 @@ TEST_CASE("every key that the reader asks for is in the schema") {
          [&](const auto&, const auto& key, const json_object&) { described.insert(key); });
 
     const std::string text = read_file(source + "/src/cli/spec.cpp", 1 << 20);
-    const std::regex asks(R"re((?:at|find|get<[^>]*>|get_or<[^>]*>|reader,)\s*\(?\s*"([a-z_]+)")re");
+    const std::regex asks(
+        R"re((?:at|find|get<[^>]*>|get_or<[^>]*>|reader,)\s*\(?\s*"([a-z_]+)")re");
     std::set<std::string> asked;
     for (std::sregex_iterator it(text.begin(), text.end(), asks), end; it != end; ++it) {
         asked.insert((*it)[1]);

@@ -15,8 +15,8 @@ namespace {
 network linear_network(std::int64_t features, const std::string& tensor) {
     network_builder b;
     const value_id x = b.input("x", vector_type(features));
-    const value_id y = b.add(
-        "fc", linear_op{whole(tensor, {2, features}), whole(tensor + "_b", {2})}, {x});
+    const value_id y =
+        b.add("fc", linear_op{whole(tensor, {2, features}), whole(tensor + "_b", {2})}, {x});
     b.output(y, output_role::logits);
     return std::move(b).build();
 }
@@ -37,8 +37,8 @@ struct counting_evaluator {
                 result.push_back(evaluation::failure("no luck"));
             } else {
                 const double value = f.effort * static_cast<double>(one.net->nodes().size());
-                result.push_back({evaluation_status::done,
-                                  {{id_of<accuracy>(), estimate::exact(value)}}, {}});
+                result.push_back(
+                    {evaluation_status::done, {{id_of<accuracy>(), estimate::exact(value)}}, {}});
             }
         }
         return result;
@@ -58,11 +58,16 @@ TEST_CASE("function_evaluator turns what its function does into values") {
     int call = 0;
     auto e = evaluator_of<accuracy>([&](const candidate&) {
         switch (call++) {
-            case 0: return 0.5;
-            case 1: return std::numeric_limits<double>::quiet_NaN();
-            case 2: throw std::runtime_error("out of memory");
-            case 3: throw 42;
-            default: return std::numeric_limits<double>::infinity();
+            case 0:
+                return 0.5;
+            case 1:
+                return std::numeric_limits<double>::quiet_NaN();
+            case 2:
+                throw std::runtime_error("out of memory");
+            case 3:
+                throw 42;
+            default:
+                return std::numeric_limits<double>::infinity();
         }
     });
     static_assert(Evaluator<decltype(e)>);

@@ -64,8 +64,8 @@ struct finished {
         report.scenarios[0].step_times = times;
         for (int i = 0; i < 40; ++i) {
             const double x = i / 39.0;
-            report.training.push_back({60.0 * x, 0.95 - 0.8 * std::exp(-6 * x),
-                                       0.85 - 0.7 * std::exp(-4 * x)});
+            report.training.push_back(
+                {60.0 * x, 0.95 - 0.8 * std::exp(-6 * x), 0.85 - 0.7 * std::exp(-4 * x)});
         }
         report.largest_test_accuracy = estimate::exact(0.9);
     }
@@ -146,8 +146,8 @@ TEST_CASE("front.csv holds the front") {
     const auto high = table.numbers("latency_p99@edge.high");
     const auto ids = table.integers("trial");
     for (std::size_t i = 0; i < front.size(); ++i) {
-        const estimate e = find_metric(f.s.ledger().trials()[front[i]].metrics,
-                                       id_of<latency_p99>("edge"));
+        const estimate e =
+            find_metric(f.s.ledger().trials()[front[i]].metrics, id_of<latency_p99>("edge"));
         CHECK(ids[i] == static_cast<std::int64_t>(front[i]));
         CHECK(values[i] == e.value);
         CHECK(high[i] == e.high);

@@ -42,7 +42,8 @@ TEST_CASE("the choice is the best member whose fresh upper bound keeps the limit
         }
     }
     for (const limit_result& l : c.limits) CHECK(l.margin >= 0.0);
-    CHECK(c.limits[0].margin == Approx((0.4 * reference - c.limits[0].value.high) / (0.4 * reference)));
+    CHECK(c.limits[0].margin ==
+          Approx((0.4 * reference - c.limits[0].value.high) / (0.4 * reference)));
 }
 
 TEST_CASE("members that fail the fresh measurement are followed by better ones in that metric") {
@@ -86,14 +87,14 @@ TEST_CASE("absolute limits do not: the machine got slower, so the choice gets sm
 TEST_CASE("undecided after a bounded number of attempts") {
     searched f("<= 8us");
     toy::latency_model hopeless{.slowdown = 100.0};
-    const scenario_choice c = choose(
-        f.s.ledger(), 0,
-        [&](std::span<const genotype> members, const scenario& where) {
-            std::vector<network> nets;
-            for (const genotype& g : members) nets.push_back(f.space.lower(g));
-            return detail::estimate_for(hopeless, nets, where);
-        },
-        {.attempts = 3});
+    const scenario_choice c = choose(f.s.ledger(), 0,
+                                     [&](std::span<const genotype> members, const scenario& where) {
+                                         std::vector<network> nets;
+                                         for (const genotype& g : members)
+                                             nets.push_back(f.space.lower(g));
+                                         return detail::estimate_for(hopeless, nets, where);
+                                     },
+                                     {.attempts = 3});
     CHECK(c.verdict == verdict::undecided);
     CHECK(c.attempts.size() == 3);
     CHECK_THAT(c.explanation, Contains("none of the 3") && Contains("latency_p99@edge <= 8"));

@@ -27,9 +27,11 @@ struct attempt {
 attempt compile(const std::string& metric) {
     const std::string log = LATHE_BUILD_DIR "/compile_fail.log";
     const std::string command =
-        compiler() + " -std=c++20 -fsyntax-only -I " LATHE_SOURCE_DIR "/include -I " LATHE_SOURCE_DIR
-                     "/tests -DMETRIC=" + metric + " " LATHE_SOURCE_DIR
-                     "/tests/search/compile_fail/unprovided_metric.cpp >" + log + " 2>&1";
+        compiler() +
+        " -std=c++20 -fsyntax-only -I " LATHE_SOURCE_DIR "/include -I " LATHE_SOURCE_DIR
+        "/tests -DMETRIC=" +
+        metric + " " LATHE_SOURCE_DIR "/tests/search/compile_fail/unprovided_metric.cpp >" + log +
+        " 2>&1";
     const int status = std::system(command.c_str());
     std::ifstream in(log);
     std::stringstream text;

@@ -25,7 +25,8 @@ run_result run_once(Strategy strategy, toy::vector_store& store, std::size_t eva
     toy::size_model size;
     toy::latency_model latency;
     auto judge = toy::evaluator();
-    study s(space, judge, strategy, toy::edge_goals(), {.batch = 5, .reference = {}}, size, latency);
+    study s(space, judge, strategy, toy::edge_goals(), {.batch = 5, .reference = {}}, size,
+            latency);
     s.keep_in(store);
     static_cast<void>(s.run({.evaluations = evaluations}));
     return {strategy.state(),
@@ -56,7 +57,9 @@ void check_every_cut(const Make& make) {
 
 TEST_CASE("stopped after any event, a study ends as if it had not been") {
     const toy::space space;
-    SECTION("toy") { check_every_cut([&] { return toy::optimizer(space, 3); }); }
+    SECTION("toy") {
+        check_every_cut([&] { return toy::optimizer(space, 3); });
+    }
     SECTION("random search") {
         check_every_cut([&] { return random_search(domain_of(space), {.seed = 3}); });
     }

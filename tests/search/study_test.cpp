@@ -52,7 +52,9 @@ TEST_CASE("a study finds the exact front of the members that keep the limits") {
     const double limit = 0.4 * all.back().latency;
     std::set<std::vector<std::uint16_t>> expected;
     for (const point& p : all) {
-        const auto keeps = [&](const point& q) { return q.latency <= limit && q.parameters <= 400; };
+        const auto keeps = [&](const point& q) {
+            return q.latency <= limit && q.parameters <= 400;
+        };
         const bool dominated = std::ranges::any_of(all, [&](const point& q) {
             return keeps(q) && q.quality >= p.quality && q.latency <= p.latency &&
                    (q.quality > p.quality || q.latency < p.latency);
@@ -237,8 +239,8 @@ TEST_CASE("goals that no component can measure are refused") {
     fixture f;
     auto goals = toy::edge_goals();
     goals.objectives.push_back(id_of<metric<quantity::latency, statistic::p90>>("edge"));
-    CHECK_THROWS_WITH(f.make(goals), Contains("nothing here measures latency_p90") &&
-                                         Contains("latency_p99"));
+    CHECK_THROWS_WITH(f.make(goals),
+                      Contains("nothing here measures latency_p90") && Contains("latency_p99"));
     goals = toy::edge_goals();
     goals.scenarios[0].limits.push_back(parse_limit(id_of<peak_memory>("edge"), "<= 1MiB"));
     CHECK_THROWS_WITH(f.make(goals), Contains("scenario 'edge'") && Contains("peak_memory"));

@@ -36,10 +36,9 @@ public:
         const std::int64_t out = 2 * (g.genes.at(1) + 1);
         network_builder b;
         const value_id x = b.input("x", vector_type(in));
-        const value_id y = b.add("fc",
-                                 linear_op{leading("w", {1000, 1000}, {out, in}),
-                                           leading("b", {1000}, {out})},
-                                 {x});
+        const value_id y = b.add(
+            "fc", linear_op{leading("w", {1000, 1000}, {out, in}), leading("b", {1000}, {out})},
+            {x});
         b.output(y, output_role::logits);
         return std::move(b).build();
     }
@@ -93,8 +92,9 @@ struct latency_model {
             const auto size = static_cast<double>(total_parameters(nets[i]).value);
             if (static_cast<int>(size) == throw_at) throw std::runtime_error("cannot be timed");
             const double value = 10.0 * size * d.batch * slowdown;
-            table.column(0)[i] = {value, value * (1 - half_width), value * (1 + half_width), 0.95,
-                                  provenance::measured, estimate_status::known, false};
+            table.column(0)[i] = {value, value * (1 - half_width), value * (1 + half_width),
+                                  0.95,  provenance::measured,     estimate_status::known,
+                                  false};
         }
         return table;
     }
@@ -120,8 +120,9 @@ public:
             state_ = mix(state_);
             std::uint64_t at = state_ % members;
             while (!asked_.insert(at).second) at = (at + 1) % members;
-            list.push_back({next_++, {{static_cast<std::uint16_t>(at / axes_[1].size()),
-                                       static_cast<std::uint16_t>(at % axes_[1].size())}}});
+            list.push_back({next_++,
+                            {{static_cast<std::uint16_t>(at / axes_[1].size()),
+                              static_cast<std::uint16_t>(at % axes_[1].size())}}});
         }
         return list;
     }

@@ -20,19 +20,21 @@ using Catch::Matchers::Contains;
 
 std::vector<study_event> some_events() {
     trial whole{0, {{3, 0, 12}}, trial_status::evaluated, {}, {}};
-    whole.metrics.push_back({id_of<accuracy>(), {0.1 + 0.2, 0.29, 1.0 / 3.0, 0.95,
-                                                 provenance::measured, estimate_status::known,
-                                                 true}});
+    whole.metrics.push_back(
+        {id_of<accuracy>(),
+         {0.1 + 0.2, 0.29, 1.0 / 3.0, 0.95, provenance::measured, estimate_status::known, true}});
     whole.metrics.push_back({id_of<peak_memory>("edge"),
                              {412.0, 412.0, std::numeric_limits<double>::max(), 1.0,
                               provenance::lower_bound, estimate_status::known, false}});
-    whole.metrics.push_back({id_of<latency_p99>("edge"),
-                             estimate::missing(estimate_status::not_resolvable)});
-    return {study_started{0xfedcba9876543210ULL}, reference_measured{whole},
-            trial_recorded{whole},
-            trial_recorded{{1, {{0, 1, 2}}, trial_status::refused, {}, {}}},
-            trial_recorded{{2, {{65535}}, trial_status::failed, {}, "a \"quoted\"\nmessage \xc3\xa9"}},
-            trial_recorded{{3, {}, trial_status::failed, {}, ""}}};
+    whole.metrics.push_back(
+        {id_of<latency_p99>("edge"), estimate::missing(estimate_status::not_resolvable)});
+    return {
+        study_started{0xfedcba9876543210ULL},
+        reference_measured{whole},
+        trial_recorded{whole},
+        trial_recorded{{1, {{0, 1, 2}}, trial_status::refused, {}, {}}},
+        trial_recorded{{2, {{65535}}, trial_status::failed, {}, "a \"quoted\"\nmessage \xc3\xa9"}},
+        trial_recorded{{3, {}, trial_status::failed, {}, ""}}};
 }
 
 /// What resume() makes of a file with this content.
@@ -159,7 +161,8 @@ TEST_CASE("event_from_json names the key that is wrong") {
     CHECK_THROWS_WITH(read(R"({"event": "start", "setup": "xyz"})"), Contains("setup"));
     CHECK_THROWS_WITH(read(R"({"event": "start", "setup": "1", "more": 1})"), Contains("more"));
     CHECK_THROWS_WITH(
-        read(R"({"event":"trial","trial":{"id":0,"genes":[70000],"status":"failed","metrics":[]}})"),
+        read(
+            R"({"event":"trial","trial":{"id":0,"genes":[70000],"status":"failed","metrics":[]}})"),
         Contains("genes[0]"));
 }
 

@@ -16,8 +16,9 @@ enum exit_code : int {
     infeasible = 3  ///< some scenario has no network that was shown to keep its limits
 };
 
-/// Runs one command: `arguments` without the program's name. Results go to `out`, progress and errors
-/// to `err`; with --json everything goes to `out`, one JSON object a line. `terminal`: err is one.
+/// Runs one command: `arguments` without the program's name. Results go to `out`, progress and
+/// errors to `err`; with --json everything goes to `out`, one JSON object a line. `terminal`: err
+/// is one.
 [[nodiscard]] int run_command_line(const std::vector<std::string>& arguments, std::ostream& out,
                                    std::ostream& err, bool terminal);
 

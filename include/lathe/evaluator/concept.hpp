@@ -52,14 +52,14 @@ struct fidelity {
 };
 
 enum class thread_safety : std::uint8_t {
-    none,  ///< one thread at a time, over all objects of the type
-    basic, ///< one thread at a time for each object
-    full   ///< any number of threads
+    none,   ///< one thread at a time, over all objects of the type
+    basic,  ///< one thread at a time for each object
+    full    ///< any number of threads
 };
 
-/// `evaluate(candidates, f)` gives one evaluation per candidate, in their order. What goes wrong with
-/// one candidate becomes its failure; an exception means that no candidate can be judged any more.
-/// `metrics()` lists what a successful evaluation holds, without scenarios. A type with
+/// `evaluate(candidates, f)` gives one evaluation per candidate, in their order. What goes wrong
+/// with one candidate becomes its failure; an exception means that no candidate can be judged any
+/// more. `metrics()` lists what a successful evaluation holds, without scenarios. A type with
 /// `using provided = metric_list<...>` is also checked when it is compiled.
 template <class E>
 concept Evaluator = requires(E& e, const E& constant, std::span<const candidate> c, fidelity f) {

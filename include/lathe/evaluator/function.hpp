@@ -22,8 +22,8 @@ namespace detail {
 
 }  // namespace detail
 
-/// Judges by `f(candidate) -> double`, one candidate at a time. What f throws, whatever its type, and
-/// what is no finite number becomes that candidate's failure.
+/// Judges by `f(candidate) -> double`, one candidate at a time. What f throws, whatever its type,
+/// and what is no finite number becomes that candidate's failure.
 template <class Metric, class F>
     requires std::convertible_to<std::invoke_result_t<F&, const candidate&>, double>
 class function_evaluator {
@@ -35,7 +35,8 @@ public:
 
     [[nodiscard]] static std::vector<metric_id> metrics() { return provided::ids(); }
 
-    [[nodiscard]] std::vector<evaluation> evaluate(std::span<const candidate> candidates, fidelity) {
+    [[nodiscard]] std::vector<evaluation> evaluate(std::span<const candidate> candidates,
+                                                   fidelity) {
         std::vector<evaluation> result;
         result.reserve(candidates.size());
         for (const candidate& c : candidates) {

@@ -28,7 +28,7 @@ struct scenario_report {
 /// A point of the supernet's training.
 struct training_point {
     double minutes = 0.0;
-    double largest_accuracy = 0.0;   ///< on training batches, 0 to 1
+    double largest_accuracy = 0.0;  ///< on training batches, 0 to 1
     double smallest_accuracy = 0.0;
 };
 
@@ -44,12 +44,13 @@ struct search_report {
     std::function<std::string(const genotype&)> describe;
 };
 
-/// One self-contained file: no scripts, nothing loaded from elsewhere, every text escaped, pictures as
-/// inline SVG, light and dark. O(trials).
+/// One self-contained file: no scripts, nothing loaded from elsewhere, every text escaped, pictures
+/// as inline SVG, light and dark. O(trials).
 [[nodiscard]] std::string html_report(const search_report& report, const study_ledger& ledger);
 
-/// The front, one row per member: trial, genotype, verdict, description, then value, low and high of
-/// every metric (accuracy 0 to 1, latency in ns, memory in bytes). An unknown value is an empty cell.
+/// The front, one row per member: trial, genotype, verdict, description, then value, low and high
+/// of every metric (accuracy 0 to 1, latency in ns, memory in bytes). An unknown value is an empty
+/// cell.
 [[nodiscard]] std::string front_csv(const search_report& report, const study_ledger& ledger);
 
 /// Goals, counts, reference, front, choices with margins, machine: everything but the trials.

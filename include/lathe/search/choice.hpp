@@ -32,16 +32,16 @@ struct choice_attempt {
 
 struct scenario_choice {
     std::string scenario;
-    /// feasible: `member` is chosen. undecided: members keep the limits by their values, but none that
-    /// was measured again was shown to. infeasible: no member keeps them.
+    /// feasible: `member` is chosen. undecided: members keep the limits by their values, but none
+    /// that was measured again was shown to. infeasible: no member keeps them.
     lathe::verdict verdict = verdict::infeasible;
     /// The chosen member, else the nearest one; none if nothing was evaluated. Its metrics are the
     /// fresh ones where there are any.
     std::optional<trial> member;
-    std::vector<limit_result> limits;      ///< of `member`
+    std::vector<limit_result> limits;        ///< of `member`
     std::vector<metric_estimate> reference;  ///< of the reference member, measured beside `member`
-    std::vector<choice_attempt> attempts;  ///< what was measured again, in order
-    std::string explanation;               ///< one sentence for people
+    std::vector<choice_attempt> attempts;    ///< what was measured again, in order
+    std::string explanation;                 ///< one sentence for people
 
     [[nodiscard]] bool chosen() const noexcept { return verdict == lathe::verdict::feasible; }
 };
@@ -54,11 +54,12 @@ struct choice_settings {
     std::size_t attempts = 12;  ///< members measured again, at most, for one scenario
 };
 
-/// Goes through the members whose values keep the scenario's limits, best first objective first (then
-/// the other objectives, then the earlier trial), measures each again together with the reference
-/// member (if there is one) and takes the first whose intervals keep every limit; relative limits
-/// refer to the reference as measured beside it. After a failed attempt, members recorded as no
-/// better in the metric that failed are passed over. Without `fresh` the recorded metrics decide.
+/// Goes through the members whose values keep the scenario's limits, best first objective first
+/// (then the other objectives, then the earlier trial), measures each again together with the
+/// reference member (if there is one) and takes the first whose intervals keep every limit;
+/// relative limits refer to the reference as measured beside it. After a failed attempt, members
+/// recorded as no better in the metric that failed are passed over. Without `fresh` the recorded
+/// metrics decide.
 [[nodiscard]] scenario_choice choose(const study_ledger& ledger, std::size_t scenario,
                                      const fresh_measurement& fresh,
                                      const choice_settings& settings = {});

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a study remembers, and what keeps it: all that the author of a study store or of a probe must
-// read.
+// What a study remembers, and what keeps it: all that the author of a study store or of a probe
+// must read.
 #pragma once
 
 #include <concepts>
@@ -33,8 +33,8 @@ struct trial {
     friend bool operator==(const trial&, const trial&) = default;
 };
 
-/// The first event. A study continues only what has the same setup: axes, goals, batch and optimizer
-/// with its initial state.
+/// The first event. A study continues only what has the same setup: axes, goals, batch and
+/// optimizer with its initial state.
 struct study_started {
     hash64 setup = 0;
 
@@ -56,9 +56,11 @@ struct trial_recorded {
 
 using study_event = std::variant<study_started, reference_measured, trial_recorded>;
 
-/// - `append(e)` returns when the event is as durable as the store can make it. It throws io when the
+/// - `append(e)` returns when the event is as durable as the store can make it. It throws io when
+/// the
 ///   event could not be kept; all earlier ones still are.
-/// - `events()` gives all events kept so far, in order: a torn last one is cut, nothing before it is
+/// - `events()` gives all events kept so far, in order: a torn last one is cut, nothing before it
+/// is
 ///   ever lost.
 template <class S>
 concept StudyStore = requires(S& store, const S& same, const study_event& e) {
@@ -75,9 +77,9 @@ struct step_record {
     std::size_t evaluated = 0;
     std::size_t refused = 0;
     std::size_t failed = 0;
-    std::size_t repeats = 0;    ///< proposals that had been looked at before
-    std::size_t front = 0;      ///< members on the front
-    std::size_t replayed = 0;   ///< trials that came from the store and not from an evaluation
+    std::size_t repeats = 0;   ///< proposals that had been looked at before
+    std::size_t front = 0;     ///< members on the front
+    std::size_t replayed = 0;  ///< trials that came from the store and not from an evaluation
 };
 
 enum class next_step : std::uint8_t { go_on, stop };

@@ -12,7 +12,8 @@
 namespace lathe {
 
 /// {"metric": "latency_p99@edge", "status": "known", "value": ..., "low": ..., "high": ...,
-/// "confidence": 0.95, "source": "measured", "noisy": false}; no numbers where the status is another.
+/// "confidence": 0.95, "source": "measured", "noisy": false}; no numbers where the status is
+/// another.
 [[nodiscard]] json_value to_json_value(const metric_estimate& m);
 [[nodiscard]] json_value to_json_value(const trial& t);
 /// {"event": "start" | "reference" | "trial", ...}.

@@ -13,7 +13,8 @@
 
 namespace lathe {
 
-/// One way in which a network is to run, and what it must keep there. One network is chosen for each.
+/// One way in which a network is to run, and what it must keep there. One network is chosen for
+/// each.
 struct scenario {
     std::string name;  ///< letters, digits, '_' and '-': it becomes part of file names
     deployment target;
@@ -28,20 +29,22 @@ struct search_goals {
 };
 
 /// "max accuracy", "min latency_p99@edge". Throws bad_input, naming `place`.
-[[nodiscard]] metric_id parse_objective(std::string_view text, std::string_view place = "objective");
+[[nodiscard]] metric_id parse_objective(std::string_view text,
+                                        std::string_view place = "objective");
 /// Inverse of parse_objective.
 [[nodiscard]] std::string objective_text(const metric_id& objective);
 
-/// The goals with every metric assigned to its scenario: a metric that depends on the deployment and
-/// names none belongs to the only scenario, limits belong to their own. Throws bad_input: no objective,
-/// no scenario, an unknown or doubled name, an objective given twice, a metric with the wrong scenario.
+/// The goals with every metric assigned to its scenario: a metric that depends on the deployment
+/// and names none belongs to the only scenario, limits belong to their own. Throws bad_input: no
+/// objective, no scenario, an unknown or doubled name, an objective given twice, a metric with the
+/// wrong scenario.
 [[nodiscard]] search_goals complete(search_goals goals);
 
 /// Is a limit of any scenario relative to the reference member?
 [[nodiscard]] bool needs_reference(const search_goals& goals) noexcept;
 
-/// Goals that remember the types of their metrics, so that a study can refuse at compile time what no
-/// component of it provides:
+/// Goals that remember the types of their metrics, so that a study can refuse at compile time what
+/// no component of it provides:
 ///
 ///     const auto goals = typed_goals<>()
 ///         .in("edge", {.batch = 1, .threads = 1})

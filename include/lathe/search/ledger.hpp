@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The record of a study and everything decided from it. Compiled code: its bits do not depend on the
-// flags of the program that includes it.
+// The record of a study and everything decided from it. Compiled code: its bits do not depend on
+// the flags of the program that includes it.
 #pragma once
 
 #include <array>
@@ -42,7 +42,8 @@ public:
 
     [[nodiscard]] const search_goals& goals() const noexcept { return goals_; }
 
-    /// Makes relative limits absolute. Throws bad_input if the reference has no value for one of them.
+    /// Makes relative limits absolute. Throws bad_input if the reference has no value for one of
+    /// them.
     void set_reference(trial reference);
     [[nodiscard]] const std::optional<trial>& reference() const noexcept { return reference_; }
     /// Limits of a scenario, by its position in the goals. Precondition: the reference is set if
@@ -60,8 +61,8 @@ public:
 
     /// What the optimizer is told. The violation is that of the scenario nearest to being kept: a
     /// member is worth having when it serves one. With several scenarios the violation of each one
-    /// follows the objectives as an objective of its own, so that none is forgotten. A member without
-    /// a value for an objective counts as failed.
+    /// follows the objectives as an objective of its own, so that none is forgotten. A member
+    /// without a value for an objective counts as failed.
     [[nodiscard]] outcome outcome_of(const trial& t, std::uint64_t id) const;
     /// Number of objectives that outcome_of gives.
     [[nodiscard]] std::size_t outcome_objectives() const noexcept;
@@ -75,8 +76,8 @@ public:
         return counts_[static_cast<std::size_t>(status)];
     }
 
-    /// Ids of the trials that no other dominates, ascending; exact. Only trials whose values keep the
-    /// limits of some scenario and have all objectives take part; members of equal value stay.
+    /// Ids of the trials that no other dominates, ascending; exact. Only trials whose values keep
+    /// the limits of some scenario and have all objectives take part; members of equal value stay.
     [[nodiscard]] std::vector<std::uint64_t> front() const;
     [[nodiscard]] std::size_t front_size() const noexcept { return front_.size(); }
 

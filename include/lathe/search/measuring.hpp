@@ -42,21 +42,22 @@ void check_reference(const search_goals& goals, bool given);
 /// Throws unsupported with the message of a reference member that failed.
 [[noreturn]] void throw_unmeasured(const trial& reference);
 
-/// One list of metrics per network, with the scenario's name where a metric depends on the deployment.
-/// Throws bad_input for a table of another number of networks.
+/// One list of metrics per network, with the scenario's name where a metric depends on the
+/// deployment. Throws bad_input for a table of another number of networks.
 [[nodiscard]] std::vector<std::vector<metric_estimate>> lists_of(const cost_table& table,
                                                                  std::size_t networks,
                                                                  const std::string& scenario);
 
 /// What a cost model says of networks in one scenario, one list per network.
 template <CostModel Model>
-[[nodiscard]] std::vector<std::vector<metric_estimate>> estimate_for(
-    Model& model, std::span<const network> nets, const scenario& s) {
+[[nodiscard]] std::vector<std::vector<metric_estimate>> estimate_for(Model& model,
+                                                                     std::span<const network> nets,
+                                                                     const scenario& s) {
     return lists_of(model.estimate(nets, s.target), nets.size(), s.name);
 }
 
-/// Members on their way to being trials. Networks of members that failed or were refused are dropped,
-/// so that the rest stays contiguous for the next component.
+/// Members on their way to being trials. Networks of members that failed or were refused are
+/// dropped, so that the rest stays contiguous for the next component.
 class measuring {
 public:
     explicit measuring(std::span<const genotype> members);
@@ -73,7 +74,8 @@ public:
         }
     }
 
-    /// A model that throws for a batch is asked for each network alone; one that throws again fails.
+    /// A model that throws for a batch is asked for each network alone; one that throws again
+    /// fails.
     template <CostModel Model>
     void estimate(Model& model, const search_goals& goals) {
         for (const scenario& s : goals.scenarios) {
@@ -84,7 +86,8 @@ public:
                 std::vector<std::vector<metric_estimate>> lists(nets_.size());
                 for (std::size_t k = 0; k < nets_.size(); ++k) {
                     try {
-                        lists[k] = estimate_for(model, std::span<const network>(&nets_[k], 1), s)[0];
+                        lists[k] =
+                            estimate_for(model, std::span<const network>(&nets_[k], 1), s)[0];
                     } catch (...) {
                         fail(owner_[k]);
                     }

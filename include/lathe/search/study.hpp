@@ -33,20 +33,24 @@ struct study_settings {
 };
 
 /// Connects one space, one evaluator, one optimizer and any number of cost models; all must outlive
-/// it. The models are asked in the order given, for every scenario, then the evaluator: put cheap and
-/// exact ones first, because a member whose exact metrics break a limit of every scenario is refused
-/// and costs nothing more. Where two components give the same metric, the later one's value stands.
-/// Everything that happens is a function of the seeds and of the metrics, so a study that is kept in
-/// a store continues as if it had never been interrupted.
+/// it. The models are asked in the order given, for every scenario, then the evaluator: put cheap
+/// and exact ones first, because a member whose exact metrics break a limit of every scenario is
+/// refused and costs nothing more. Where two components give the same metric, the later one's value
+/// stands. Everything that happens is a function of the seeds and of the metrics, so a study that
+/// is kept in a store continues as if it had never been interrupted.
 template <SearchSpace Space, Evaluator Judge, Optimizer Strategy, CostModel... Models>
 class study {
 public:
-    /// Throws bad_input for goals that are not complete, for a metric that no component provides, and
-    /// for relative limits without a reference member.
+    /// Throws bad_input for goals that are not complete, for a metric that no component provides,
+    /// and for relative limits without a reference member.
     study(const Space& space, Judge& judge, Strategy& strategy, search_goals goals,
           study_settings settings, Models&... models)
-        : space_(&space), judge_(&judge), strategy_(&strategy), models_(models...),
-          settings_(std::move(settings)), ledger_(std::move(goals)) {
+        : space_(&space),
+          judge_(&judge),
+          strategy_(&strategy),
+          models_(models...),
+          settings_(std::move(settings)),
+          ledger_(std::move(goals)) {
         std::vector<metric_id> provided = judge.metrics();
         (detail::append(provided, models.metrics()), ...);
         detail::check_provided(ledger_.goals(), provided);
@@ -54,8 +58,8 @@ public:
             if constexpr (ElasticSpace<Space>) settings_.reference = space.largest();
         }
         detail::check_reference(ledger_.goals(), settings_.reference.has_value());
-        setup_ = detail::setup_hash(space.axes(), ledger_.goals(), settings_.batch, settings_.reference,
-                                    strategy.state());
+        setup_ = detail::setup_hash(space.axes(), ledger_.goals(), settings_.batch,
+                                    settings_.reference, strategy.state());
     }
 
     /// The same for typed goals; what no component provides does not compile.
@@ -69,8 +73,8 @@ public:
     study(const study&) = delete;
     study& operator=(const study&) = delete;
 
-    /// Replays what the store holds and keeps every further event in it. To be called before the first
-    /// step. Throws bad_input if the store holds another study.
+    /// Replays what the store holds and keeps every further event in it. To be called before the
+    /// first step. Throws bad_input if the store holds another study.
     template <StudyStore Store>
     void keep_in(Store& store) {
         std::vector<study_event> events = store.events();
@@ -79,9 +83,9 @@ public:
         keep_ = [&store](const study_event& e) { store.append(e); };
     }
 
-    /// Looks at up to `most` members of the current batch; asks for a new batch when the last one is
-    /// used up, and tells the optimizer when one is complete. Throws what the evaluator and the store
-    /// throw; the step can be repeated then.
+    /// Looks at up to `most` members of the current batch; asks for a new batch when the last one
+    /// is used up, and tells the optimizer when one is complete. Throws what the evaluator and the
+    /// store throw; the step can be repeated then.
     step_record step(std::size_t most = std::numeric_limits<std::size_t>::max()) {
         const std::size_t before = ledger_.trials().size();
         prepare_reference();
@@ -99,9 +103,9 @@ public:
         std::size_t idle = 0;
         for (;;) {
             const std::size_t used = evaluations();
-            const stop_reason why = why_stop(
-                until, {used, ledger_.count(trial_status::refused), idle,
-                        std::chrono::steady_clock::now() - start});
+            const stop_reason why =
+                why_stop(until, {used, ledger_.count(trial_status::refused), idle,
+                                 std::chrono::steady_clock::now() - start});
             if (why != stop_reason::running) return why;
             const step_record r = step(until.evaluations - used);
             if (r.proposals == 0) return stop_reason::exhausted;
@@ -112,16 +116,18 @@ public:
         }
     }
 
-    /// One choice per scenario, in the order of the goals. `fresh`, a cost model, measures finalists
-    /// beside the reference member; its metrics replace the recorded ones.
+    /// One choice per scenario, in the order of the goals. `fresh`, a cost model, measures
+    /// finalists beside the reference member; its metrics replace the recorded ones.
     template <CostModel Fresh>
     [[nodiscard]] std::vector<scenario_choice> choose(Fresh& fresh,
                                                       const choice_settings& how = {}) const {
-        return choose_with([this, &fresh](std::span<const genotype> members, const scenario& s) {
-            std::vector<network> nets;
-            for (const genotype& g : members) nets.push_back(space_->lower(g));
-            return detail::estimate_for(fresh, nets, s);
-        }, how);
+        return choose_with(
+            [this, &fresh](std::span<const genotype> members, const scenario& s) {
+                std::vector<network> nets;
+                for (const genotype& g : members) nets.push_back(space_->lower(g));
+                return detail::estimate_for(fresh, nets, s);
+            },
+            how);
     }
     /// By the recorded metrics alone.
     [[nodiscard]] std::vector<scenario_choice> choose() const { return choose_with({}, {}); }
@@ -161,8 +167,8 @@ private:
         }
     }
 
-    /// Makes trials of the first pending proposals, `most` new ones at most: from the store as long as
-    /// it has some, then by measuring. Returns how many proposals that covers.
+    /// Makes trials of the first pending proposals, `most` new ones at most: from the store as long
+    /// as it has some, then by measuring. Returns how many proposals that covers.
     std::size_t look_at(std::size_t most) {
         std::vector<genotype> fresh;
         std::size_t taken = 0;

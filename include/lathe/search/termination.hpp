@@ -25,9 +25,9 @@ enum class stop_reason : std::uint8_t {
     running,      ///< not ended
     evaluations,  ///< the budget is used
     wall_time,
-    refusals,     ///< exact limits refuse nearly every member
-    exhausted,    ///< the optimizer has no new members
-    requested     ///< a probe asked to stop
+    refusals,   ///< exact limits refuse nearly every member
+    exhausted,  ///< the optimizer has no new members
+    requested   ///< a probe asked to stop
 };
 
 [[nodiscard]] std::string_view to_string(stop_reason r) noexcept;

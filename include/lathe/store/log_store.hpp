@@ -18,8 +18,9 @@ public:
     /// A new file. Throws bad_input if there is one already, io if it cannot be made.
     [[nodiscard]] static log_store create(const std::filesystem::path& path);
     /// An existing file. A torn end (what a crash leaves of the last append) is cut off. Throws
-    /// bad_input for a file that is no study log, is of a newer format, or is damaged before its end;
-    /// nothing is changed then. Throws io if it cannot be opened or another process has it open.
+    /// bad_input for a file that is no study log, is of a newer format, or is damaged before its
+    /// end; nothing is changed then. Throws io if it cannot be opened or another process has it
+    /// open.
     [[nodiscard]] static log_store resume(const std::filesystem::path& path);
 
     ~log_store();
@@ -27,7 +28,8 @@ public:
     log_store& operator=(log_store&&) noexcept;
 
     /// Throws io naming the file and the cause; the event is not in the file then, all earlier ones
-    /// are. After a failure to synchronise every further call throws: the file has to be opened again.
+    /// are. After a failure to synchronise every further call throws: the file has to be opened
+    /// again.
     void append(const study_event& e);
     [[nodiscard]] std::vector<study_event> events() const;
 

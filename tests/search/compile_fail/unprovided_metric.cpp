@@ -9,6 +9,7 @@ using energy_p50 = metric<quantity::energy, statistic::p50>;
 void searches(toy::space& space, toy::size_model& size, toy::latency_model& latency) {
     auto judge = toy::evaluator();
     toy::optimizer strategy(space);
-    const auto goals = typed_goals<>().in("edge", {}).optimize<accuracy>().limit<METRIC>("edge", "<= 1");
+    const auto goals =
+        typed_goals<>().in("edge", {}).optimize<accuracy>().limit<METRIC>("edge", "<= 1");
     study s(space, judge, strategy, goals, {}, size, latency);
 }

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+// The program from outside: exit codes, messages, files, and a life after kill -9.
+#include <catch2/catch.hpp>
+
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+#include "lathe/cli/command_line.hpp"
+#include "lathe/format/csv.hpp"
+#include "lathe/format/file.hpp"
+#include "lathe/format/json_reader.hpp"
+#include "lathe/store/log_store.hpp"
+#include "store/temporary_folder.hpp"
+
+namespace lathe::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using Catch::Matchers::Contains;
+
+struct answer {
+    int code;
+    std::string out;
+    std::string err;
+};
+
+answer run(const std::vector<std::string>& arguments) {
+    std::ostringstream out;
+    std::ostringstream err;
+    const int code = run_command_line(arguments, out, err, false);
+    return {code, out.str(), err.str()};
+}
+
+/// The smallest search that goes through every step.
+std::string tiny_spec(const std::string& limits, int evaluations = 3) {
+    return R"({"space": {"preset": "mobile28"},
+  "data": {"format": "glyphs", "train": 300, "test": 40},
+  "training": {"steps": 2, "batch": 8},
+  "search": {"evaluations": )" +
+           std::to_string(evaluations) + R"(, "batch": 1, "samples": 20,
+             "final_samples": 20},
+  "objectives": ["max accuracy", "min latency_p50"],
+  "scenarios": [{"name": "phone", "limits": )" +
+           limits + "}]}";
+}
+
+fs::path write_spec(const temporary_folder& folder, const std::string& text) {
+    const fs::path file = folder / "spec.json";
+    std::ofstream(file) << text;
+    return file;
+}
+
+TEST_CASE("what people type wrong is explained, with exit code 2") {
+    CHECK(run({}).code == bad_input);
+    CHECK_THAT(run({"serach"}).err, Contains("did you mean 'search'"));
+    CHECK(run({"search", "x.json"}).code == bad_input);
+    CHECK_THAT(run({"search", "x.json", "--ou", "y"}).err, Contains("--out"));
+    CHECK_THAT(run({"search", "no-such.json", "--out", "y"}).err, Contains("no-such.json"));
+    CHECK_FALSE(fs::exists("y"));
+    const answer preset = run({"space", "count", "mobil28"});
+    CHECK(preset.code == bad_input);
+    CHECK_THAT(preset.err, Contains("did you mean 'mobile28'"));
+    CHECK(run({"space", "show", "mobile28", "--member", "1.2"}).code == bad_input);
+    CHECK(run({"resume", "no-such-folder"}).code == bad_input);
+    CHECK(run({"--help"}).code == ok);
+    CHECK_THAT(run({"--version"}).out, Contains("."));
+}
+
+TEST_CASE("space: count, sample and show agree") {
+    CHECK(run({"space", "count", "mobile32"}).out.size() > 9);
+    const answer sample = run({"space", "sample", "mobile28", "-n", "3", "--seed", "7"});
+    CHECK(sample.code == ok);
+    CHECK(std::ranges::count(sample.out, '\n') == 3);
+    CHECK(sample.out == run({"space", "sample", "mobile28", "-n", "3", "--seed", "7"}).out);
+    const std::string genotype = sample.out.substr(0, sample.out.find(' '));
+    const answer member = run({"space", "show", "mobile28", "--member", genotype});
+    CHECK(member.code == ok);
+    CHECK_THAT(member.out, Contains(genotype) && Contains("conv2d") && Contains("logits"));
+    CHECK_THAT(run({"space", "show", "mobile28"}).out, Contains("largest") && Contains("axes"));
+}
+
+TEST_CASE("bad input leaves nothing behind") {
+    const temporary_folder folder;
+    const auto attempt = [&](const std::string& spec, const fs::path& out) {
+        return run({"search", write_spec(folder, spec).string(), "--out", out.string()});
+    };
+    const fs::path out = folder / "out";
+    const std::string good = tiny_spec(R"({"latency_p50": "<= 1s"})");
+
+    std::string bad = good;
+    bad.replace(bad.find("\"steps\""), 7, "\"stesp\"");
+    const answer misspelt = attempt(bad, out);
+    CHECK(misspelt.code == bad_input);
+    CHECK_THAT(misspelt.err, Contains("spec.json") && Contains("stesp") && Contains("steps"));
+
+    CHECK_THAT(attempt(tiny_spec(R"({"energy_p50": "<= 1mJ"})"), out).err,
+               Contains("spec.json") && Contains("nothing here measures energy_p50"));
+    CHECK(run({"spec", "check", (folder / "spec.json").string()}).code == bad_input);
+    CHECK_THAT(attempt(tiny_spec(R"({"latency_p50": "<= 1KiB"})"), out).err,
+               Contains("scenarios[0].limits.latency_p50"));
+
+    bad = good;
+    bad.replace(bad.find("mobile28"), 8, "mobile32");
+    CHECK_THAT(attempt(bad, out).err, Contains("space.preset") && Contains("28 x 28"));
+    bad = good;
+    bad.replace(bad.find(R"("format": "glyphs", "train": 300, "test": 40)"), 44,
+                R"("format": "cifar10", "path": "no/such/folder")");
+    CHECK_THAT(attempt(bad, out).err, Contains("no/such/folder"));
+    bad = good;
+    bad.replace(bad.find("\"batch\": 8"), 10, "\"batch\": 9999");
+    CHECK(attempt(bad, out).code == bad_input);
+    CHECK_FALSE(fs::exists(out));
+
+    // A folder below a file cannot be made.
+    const answer blocked = attempt(good, folder / "spec.json" / "out");
+    CHECK(blocked.code == bad_input);
+    CHECK_THAT(blocked.err, Contains("spec.json"));
+}
+
+/// Everything in the folder: name and content.
+std::vector<std::pair<std::string, std::string>> contents(const fs::path& folder) {
+    std::vector<std::pair<std::string, std::string>> list;
+    for (const auto& e : fs::directory_iterator(folder)) {
+        list.emplace_back(e.path().filename().string(), read_file(e.path(), 1 << 28));
+    }
+    std::ranges::sort(list);
+    return list;
+}
+
+TEST_CASE("a search from specification to files; a second one does not overwrite it") {
+    const temporary_folder folder;
+    const fs::path spec = write_spec(folder, tiny_spec(R"({"latency_p50": "<= 1s"})"));
+    const fs::path out = folder / "deep" / "out";
+    const answer first =
+        run({"search", spec.string(), "--out", out.string(), "--threads", "1", "--json"});
+    INFO(first.out << first.err);
+    REQUIRE(first.code == ok);
+    CHECK(first.err.empty());
+    std::string last;
+    std::istringstream lines(first.out);
+    for (std::string line; std::getline(lines, line);) {
+        CHECK_NOTHROW(parse_json(line, "output"));
+        last = line;
+    }
+    const json_value result = parse_json(last, "output");
+    json_reader reader(result, "output");
+    CHECK(reader.get<std::string>("event") == "result");
+    CHECK(reader.get<std::int64_t>("exit_code") == 0);
+    CHECK(reader.at("scenarios").elements()[0].at("onnx").as<std::string>() ==
+          (out / "phone.onnx").string());
+
+    for (const char* file : {"front.csv", "study.json", "report.html", "phone.onnx", "study.log",
+                             "spec.json", "supernet.safetensors"}) {
+        INFO(file);
+        CHECK(fs::file_size(out / file) > 0);
+    }
+    const json_value study = read_json(out / "study.json");
+    json_reader s(study, "study.json");
+    CHECK(s.at("counts").at("evaluated").as<std::int64_t>() == 3);
+    CHECK(read_csv(out / "front.csv").rows() == s.at("front").elements().size());
+
+    const auto before = contents(out);
+    const answer second = run({"search", spec.string(), "--out", out.string()});
+    CHECK(second.code == bad_input);
+    CHECK_THAT(second.err, Contains("there is a study already") && Contains("resume"));
+    CHECK(contents(out) == before);
+
+    // Nothing is left to do but the choice and the files.
+    const std::string log = read_file(out / "study.log", 1 << 20);
+    CHECK(run({"resume", out.string(), "--threads", "1"}).code == ok);
+    CHECK(read_file(out / "study.log", 1 << 20) == log);
+}
+
+TEST_CASE("no network keeps the limits: exit code 3, the tightest limit, the nearest network") {
+    const temporary_folder folder;
+    const fs::path spec =
+        write_spec(folder, tiny_spec(R"({"parameters": "<= 10k", "latency_p50": "<= 1s"})", 1));
+    const fs::path out = folder / "out";
+    const answer a = run({"search", spec.string(), "--out", out.string(), "--threads", "1"});
+    INFO(a.err);
+    CHECK(a.code == infeasible);
+    CHECK_THAT(a.out,
+               Contains("infeasible") && Contains("parameters <= 10 k") && Contains("margin -"));
+    CHECK_FALSE(fs::exists(out / "phone.onnx"));
+    CHECK(fs::exists(out / "report.html"));
+}
+
+// ---- kill -9: the program runs in another process, this test program with one hidden test
+
+TEST_CASE("child: runs the arguments of the environment", "[.child]") {
+    const char* text = std::getenv("LATHE_TEST_ARGUMENTS");
+    REQUIRE(text);
+    std::vector<std::string> arguments;
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) arguments.push_back(line);
+    std::ostringstream out;
+    std::ostringstream err;
+    ::_exit(run_command_line(arguments, out, err, false));
+}
+
+pid_t start(const std::string& arguments) {
+    ::setenv("LATHE_TEST_ARGUMENTS", arguments.c_str(), 1);
+    char program[] = "/proc/self/exe";
+    char test[] = "[.child]";
+    char* argv[] = {program, test, nullptr};
+    pid_t child = 0;
+    REQUIRE(::posix_spawn(&child, program, nullptr, nullptr, argv, environ) == 0);
+    return child;
+}
+
+/// Waits until `reached`, then kills; false if the child ended before.
+template <class Reached>
+bool kill_when(pid_t child, const Reached& reached) {
+    for (int i = 0; i < 12000; ++i) {
+        int status = 0;
+        if (::waitpid(child, &status, WNOHANG) == child) return false;
+        if (reached()) {
+            ::kill(child, SIGKILL);
+            ::waitpid(child, &status, 0);
+            return true;
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    ::kill(child, SIGKILL);
+    return false;
+}
+
+std::vector<study_event> events_of(const fs::path& log) { return log_store::resume(log).events(); }
+
+TEST_CASE("kill -9 during training: resume trains and searches to the end") {
+    const temporary_folder folder;
+    const fs::path spec = write_spec(folder, tiny_spec(R"({"latency_p50": "<= 1s"})", 2));
+    const fs::path out = folder / "out";
+    const pid_t child =
+        start("search\n" + spec.string() + "\n--out\n" + out.string() + "\n--threads\n1");
+    REQUIRE(kill_when(child, [&] { return fs::exists(out / "study.log"); }));
+    CHECK_FALSE(fs::exists(out / "report.html"));
+    CHECK(run({"resume", out.string(), "--threads", "1"}).code == ok);
+    CHECK(fs::exists(out / "phone.onnx"));
+}
+
+TEST_CASE("kill -9 during the search: what was measured is kept, the rest is measured") {
+    const temporary_folder folder;
+    const fs::path spec = write_spec(folder, tiny_spec(R"({"latency_p50": "<= 1s"})", 6));
+    const fs::path out = folder / "out";
+    const pid_t child =
+        start("search\n" + spec.string() + "\n--out\n" + out.string() + "\n--threads\n1");
+    REQUIRE(kill_when(child, [&] {
+        std::error_code none;
+        return fs::file_size(out / "study.log", none) > 3000 && !none;
+    }));
+    const auto before = events_of(out / "study.log");
+    REQUIRE(before.size() >= 2);
+    CHECK(run({"resume", out.string(), "--threads", "1"}).code == ok);
+    const auto after = events_of(out / "study.log");
+    CHECK(after.size() == 8);
+    CHECK(std::equal(before.begin(), before.end(), after.begin()));
+}
+
+}  // namespace
+}  // namespace lathe::cli

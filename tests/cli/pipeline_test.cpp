@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// The steps between training and report, over a function instead of a supernet.
+#include <catch2/catch.hpp>
+
+#include <sstream>
+
+#include "cli/pipeline.hpp"
+#include "lathe/cost_model/analytic.hpp"
+#include "lathe/store/memory_store.hpp"
+#include "search/toy.hpp"
+
+namespace lathe::cli {
+namespace {
+
+using Catch::Matchers::Contains;
+
+search_spec toy_spec(optimizer_kind optimizer, const std::string& limit) {
+    search_spec spec;
+    spec.preset = "toy";
+    spec.search.optimizer = optimizer;
+    spec.search.evaluations = 20;
+    spec.search.batch = 4;
+    spec.search.population = optimizer == optimizer_kind::random ? 0 : 6;
+    spec.goals = complete(toy::edge_goals(limit, "<= 600"));
+    return spec;
+}
+
+struct toy_parts {
+    toy::space space;
+    toy::size_model size;
+    analytic_cost analytic{roofline{1e9, 1e9, 1e-6}};
+    toy::latency_model latency;
+    toy::latency_model fresh{.half_width = 0.01};
+    decltype(toy::evaluator()) judge = toy::evaluator();
+
+    search_parts get() {
+        return {any_space(space),
+                any_evaluator(judge),
+                {any_cost_model(analytic), any_cost_model(size), any_cost_model(latency)},
+                any_cost_model(fresh)};
+    }
+};
+
+TEST_CASE("search step: every optimizer searches, chooses and continues from its store") {
+    for (const auto kind :
+         {optimizer_kind::random, optimizer_kind::nsga2, optimizer_kind::regularized_evolution}) {
+        toy_parts parts;
+        memory_store store;
+        std::ostringstream text;
+        progress show(text, progress_style::lines);
+        const search_spec spec = toy_spec(kind, "<= 40%");
+        const search_result first = search(parts.get(), spec, any_store(store), show);
+        CHECK(first.why == stop_reason::evaluations);
+        CHECK(first.ledger.count(trial_status::evaluated) == 20);
+        REQUIRE(first.choices.size() == 1);
+        CHECK(first.choices[0].chosen());
+        CHECK_THAT(text.str(), Contains("20 networks measured") && Contains("1 of 1 scenarios"));
+
+        const int measured = parts.latency.networks;
+        const search_result again = search(parts.get(), spec, any_store(store), show);
+        CHECK(parts.latency.networks == measured);
+        CHECK(again.ledger.front() == first.ledger.front());
+        CHECK(again.choices[0].member->genes == first.choices[0].member->genes);
+    }
+}
+
+TEST_CASE("search step: an impossible limit ends with its name") {
+    toy_parts parts;
+    memory_store store;
+    std::ostringstream text;
+    progress show(text, progress_style::json);
+    const search_result r =
+        search(parts.get(), toy_spec(optimizer_kind::nsga2, "<= 1ns"), any_store(store), show);
+    CHECK(r.choices[0].verdict == verdict::infeasible);
+    CHECK_THAT(r.choices[0].explanation, Contains("latency_p99@edge <= 1 ns"));
+    std::istringstream lines(text.str());
+    for (std::string line; std::getline(lines, line);) CHECK_NOTHROW(parse_json(line, "progress"));
+}
+
+TEST_CASE("time left follows the pace") {
+    CHECK(seconds_left(30.0, 0.25) == Approx(90.0));
+    CHECK(seconds_left(30.0, 1.0) == 0.0);
+    CHECK_FALSE(seconds_left(30.0, 0.0));
+    CHECK(duration_text(45) == "45 s");
+    CHECK(duration_text(720) == "12 min");
+    CHECK(duration_text(7200) == "2.0 h");
+}
+
+TEST_CASE("progress lines: not too many, terminal lines are written over whole") {
+    std::ostringstream lines;
+    progress plain(lines, progress_style::lines);
+    plain.begin("training");
+    for (int i = 0; i < 1000; ++i) plain.update(i / 1000.0, "x", std::nullopt);
+    plain.end("done");
+    CHECK(std::ranges::count(lines.str(), '\n') == 2);
+
+    std::ostringstream screen;
+    progress terminal(screen, progress_style::terminal);
+    terminal.begin("a long phase name");
+    terminal.end("x");
+    const std::string text = screen.str();
+    const std::size_t second = text.rfind('\r');
+    CHECK(text.size() - second >= second);
+    CHECK(text.back() == '\n');
+}
+
+}  // namespace
+}  // namespace lathe::cli
