@@ -36,6 +36,7 @@ int code_of(errc code) {
 /// Everything that the options set.
 struct options {
     search_arguments search;
+    bench_table_arguments bench;
     bool json = false;
     std::string file;
     std::string preset;
@@ -55,6 +56,7 @@ public:
         add_search();
         add_spec();
         add_space();
+        add_bench();
         CLI::App* doctor = app_.add_subcommand("doctor", "describe this machine and its noise");
         on(doctor,
            [](const options&, std::ostream& out, progress&) { return doctor_command(out); });
@@ -128,6 +130,37 @@ private:
         });
     }
 
+    void add_bench() {
+        CLI::App* bench = app_.add_subcommand("bench", "benchmarks of search strategies");
+        bench->require_subcommand(1);
+        CLI::App* table = bench->add_subcommand("table", "run an optimizer on a benchmark table");
+        bench_table_arguments& to = given_.bench;
+        table->add_option("FILE", to.file, "table (CSV) with the column 'arch'")->required();
+        table->add_option("--acc", to.goals.accuracy, "column to maximise")->required();
+        table->add_option("--cost", to.goals.cost, "column to minimise");
+        table->add_option("--report", to.goals.report,
+                          "column that scores what was found (default: --acc)");
+        table->add_option("--limit", to.goals.limits, "'COLUMN<=NUMBER'; may be repeated")
+            ->allow_extra_args(false);
+        table->add_option("--optimizer", to.optimizer, "search strategy")->required();
+        table->add_option("--evals", to.evaluations, "evaluations of a run")
+            ->required()
+            ->check(CLI::PositiveNumber);
+        table->add_option("--seeds", to.seeds, "runs, with the seeds 1, 2, ...")
+            ->required()
+            ->check(CLI::PositiveNumber);
+        table->add_option("--ref-acc", to.goals.reference_accuracy,
+                          "accuracy where the hypervolume ends (default: the worst)");
+        table->add_option("--ref-cost", to.goals.reference_cost,
+                          "cost where the hypervolume ends (default: the worst)");
+        table->add_flag("--json", given_.json, "result as JSON on standard output");
+        on(table, [](const options& o, std::ostream& out, progress&) {
+            bench_table_arguments arguments = o.bench;
+            arguments.json = o.json;
+            return bench_table_command(arguments, out);
+        });
+    }
+
     CLI::App app_;
     options given_;
     command chosen_;
@@ -135,7 +168,8 @@ private:
 
 /// CLI11 does not say which command it did not know.
 void check_command(const std::vector<std::string>& arguments) {
-    static constexpr std::string_view commands[] = {"search", "resume", "spec", "space", "doctor"};
+    static constexpr std::string_view commands[] = {"search", "resume", "spec",
+                                                     "space",  "bench",  "doctor"};
     if (arguments.empty() || arguments[0].starts_with('-')) return;
     if (std::ranges::find(commands, arguments[0]) != std::end(commands)) return;
     const std::string_view near = nearest_name(arguments[0], commands);

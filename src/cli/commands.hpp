@@ -8,6 +8,7 @@
 #include <string>
 
 #include "cli/progress.hpp"
+#include "lathe/search/table_problem.hpp"
 
 namespace lathe::cli {
 
@@ -27,6 +28,17 @@ int sample_space_command(const std::string& preset, std::int64_t members, std::u
                          std::ostream& out);
 /// `member`: a genotype as text; empty for the space itself.
 int show_space_command(const std::string& preset, const std::string& member, std::ostream& out);
+
+struct bench_table_arguments {
+    std::string file;
+    table_goals goals;
+    std::string optimizer;
+    std::size_t evaluations = 0;
+    std::uint64_t seeds = 0;  ///< runs with the seeds 1 to this
+    bool json = false;
+};
+
+int bench_table_command(const bench_table_arguments& arguments, std::ostream& out);
 
 int doctor_command(std::ostream& out);
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/spec.hpp"
 
+#include <algorithm>
 #include <limits>
+#include <string>
 #include <vector>
 
 #include "lathe/constraint/limit.hpp"
@@ -142,6 +144,26 @@ scenario read_scenario(json_reader reader) {
     return s;
 }
 
+/// Too few calls leave a P99 without a value, and then no network would ever be feasible.
+void check_samples(const search_spec& spec, const std::string& file) {
+    constexpr std::int32_t needed = 299;
+    const auto is_p99 = [](const metric_id& id) {
+        return id.of == quantity::latency && id.by == statistic::p99;
+    };
+    bool used = std::ranges::any_of(spec.goals.objectives, is_p99);
+    for (const scenario& s : spec.goals.scenarios) {
+        used = used || std::ranges::any_of(s.limits, is_p99, &limit_spec::metric);
+    }
+    const auto check = [&](const char* key, std::int32_t samples) {
+        if (!used || samples >= needed) return;
+        throw error(errc::bad_input, file + ": search." + key,
+                    std::to_string(samples) + " calls cannot tell a P99",
+                    "give at least " + std::to_string(needed) + ", or use a P50 or P90");
+    };
+    check("samples", spec.search.samples);
+    check("final_samples", spec.search.final_samples);
+}
+
 }  // namespace
 
 search_spec read_spec(const json_value& value, const std::string& file) {
@@ -165,6 +187,7 @@ search_spec read_spec(const json_value& value, const std::string& file) {
     } catch (const error& e) {
         throw error(e.code(), file + ": " + e.place(), e.problem(), e.remedy());
     }
+    check_samples(spec, file);
     return spec;
 }
 

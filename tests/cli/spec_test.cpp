@@ -124,6 +124,11 @@ TEST_CASE("what is wrong is named with file and key") {
                    first_scenario(v)["limits"] = object{{"latency_p9", "<= 400us"}};
                }),
                Contains("scenarios[0].limits") && Contains("latency_p90"));
+    CHECK_THAT(problem_with([](json_value& v) {
+                   (*v.get_if<object>())["search"] = object{{"samples", 100}};
+                   first_scenario(v)["limits"] = object{{"latency_p99", "<= 400us"}};
+               }),
+               Contains("search.samples") && Contains("299"));
     CHECK_THAT(problem_with([](json_value& v) { first_scenario(v)["name"] = "a/b"; }),
                Contains("file name"));
 }
