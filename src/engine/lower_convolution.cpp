@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Convolutions and linear layers at inference: batch norm folded into the weights, activations and
-// the residual add as post-operations of one oneDNN primitive.
+// the residual add as post-operations of one oneDNN primitive, or one of our own kernels.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <numeric>
 
+#include "engine/kernels/depthwise_rows.hpp"
 #include "engine/lowering.hpp"
 #include "lathe/core/error.hpp"
 
@@ -136,9 +138,64 @@ step_recipe finish(const lowering_context& c, const fused_posts& posts, dense_ke
     return r;
 }
 
+/// The shape of a depthwise convolution that our row kernels compute whole, activation included, and
+/// faster than oneDNN: kernels of 5 and 7 (docs/engine.md).
+std::optional<kernels::depthwise_shape> row_kernel_shape(const conv2d_op& o,
+                                                         const lowering_context& c) {
+    const auto& in = c.type(c.anchor().inputs[0]).dims;
+    const auto& out = c.anchor().type.dims;
+    const auto weight = shape_of(o.weight);
+    const bool depthwise = o.groups == in[1].size() && weight[0] == o.groups && o.groups > 1;
+    const bool square = o.stride[0] == o.stride[1] && o.padding[0] == o.padding[1];
+    const bool activated_once =
+        c.group.post.empty() ||
+        (c.group.post.size() == 1 && std::holds_alternative<activation>(c.group.post[0]));
+    if (!depthwise || !square || !activated_once || weight[3] < 5) return {};
+    const kernels::depthwise_shape shape{c.batch,       in[1].size(),  in[2].size(), in[3].size(),
+                                         out[2].size(), out[3].size(), weight[2],    weight[3],
+                                         o.stride[0],   o.padding[0]};
+    if (!kernels::has_depthwise_rows(shape)) return {};
+    return shape;
+}
+
+step_recipe lower_to_row_kernel(const conv2d_op& o, const kernels::depthwise_shape& shape,
+                                const lowering_context& c) {
+    step_recipe r;
+    r.inputs = {c.anchor().inputs[0]};
+    r.output = c.group.result();
+    r.implementation = "lathe:depthwise_rows";
+    const std::int64_t taps = shape.kernel_h * shape.kernel_w;
+    r.weight_bytes = (taps + 1) * shape.channels * static_cast<std::int64_t>(sizeof(float));
+    std::optional<node> norm;
+    if (c.group.norm >= 0) norm = c.net.at(c.group.norm);
+    r.pack = [o, norm, id = c.group.norm, taps, channels = shape.channels](
+                 const weight_reader& reader, const calibrated_statistics& statistics,
+                 std::byte* to) {
+        const auto f = fold(o.weight, o.bias ? &*o.bias : nullptr, norm ? &*norm : nullptr, id,
+                            reader, statistics);
+        auto* by_tap = reinterpret_cast<float*>(to);
+        for (std::int64_t ch = 0; ch < channels; ++ch) {
+            for (std::int64_t t = 0; t < taps; ++t) {
+                by_tap[t * channels + ch] = f.weight[static_cast<std::size_t>(ch * taps + t)];
+            }
+        }
+        std::ranges::copy(f.bias, by_tap + taps * channels);
+    };
+    std::optional<activation> act;
+    if (!c.group.post.empty()) act = std::get<activation>(c.group.post[0]);
+    r.bind = [shape, act, taps](const step_memory& m) {
+        const auto* weight = reinterpret_cast<const float*>(m.weights);
+        return [=, src = m.inputs[0], dst = m.output](const dnnl::stream&) {
+            kernels::depthwise_forward(shape, act, src, weight, weight + taps * shape.channels, dst);
+        };
+    };
+    return r;
+}
+
 }  // namespace
 
 step_recipe lower(const conv2d_op& o, const lowering_context& c) {
+    if (const auto rows = row_kernel_shape(o, c)) return lower_to_row_kernel(o, *rows, c);
     const auto& in = c.type(c.anchor().inputs[0]);
     const auto shape = shape_of(o.weight);
     const auto posts = lower_posts(c);
