@@ -2,17 +2,15 @@
 // ONNX Runtime as the outside judge of the export and of the reference interpreter.
 #include <catch2/catch.hpp>
 #include <cmath>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <set>
 #include <string>
 #include <variant>
 #include <vector>
 
-#include "lathe/export/onnx.hpp"
 #include "reference/interpreter.hpp"
+#include "reference/onnx_judge.hpp"
 #include "reference/random_network.hpp"
 
 using namespace lathe;
@@ -21,16 +19,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::int64_t images = 14;
-
-const fs::path python = fs::path(LATHE_SOURCE_DIR) / ".deps/venv/bin/python";
-const fs::path script = fs::path(LATHE_SOURCE_DIR) / "tests/export/run_onnx.py";
-
-void write_floats(const fs::path& path, const std::vector<float>& values) {
-    std::ofstream file(path, std::ios::binary);
-    file.write(reinterpret_cast<const char*>(values.data()),
-               static_cast<std::streamsize>(values.size() * sizeof(float)));
-    REQUIRE(file.good());
-}
 
 std::vector<double> softmax(std::vector<double> logits, std::int64_t classes) {
     const auto step = static_cast<std::size_t>(classes);
@@ -57,35 +45,25 @@ std::vector<float> expected_outputs(const network& net, const calibrated_statist
     return expected;
 }
 
-/// Folders for the script, and what the networks in them have covered.
+/// Cases for the judge, and what the networks in them have covered.
 struct corpus {
-    fs::path root = fs::path(LATHE_BUILD_DIR) / "onnx_agreement";
-    std::string folders;
-    int count = 0;
+    reference::onnx_judge judge{"onnx_agreement"};
     std::set<std::size_t> ops;
     std::set<activation> activations;
     std::set<pooling> pools;
 
-    corpus() { fs::remove_all(root); }
-
     fs::path add(const std::string& name, const network& net, const onnx_options& options,
                  const rng& random) {
-        const fs::path folder = root / name;
-        fs::create_directories(folder);
         const auto statistics = reference::random_statistics(net, random.child("statistics"));
         const auto input = reference::random_input(net, images, random.child("input"));
-        save_onnx(folder / "model.onnx", net, reference::unit_weights(), statistics, options);
-        write_floats(folder / "input.bin", input);
-        write_floats(folder / "expected.bin", expected_outputs(net, statistics, input, options));
-        folders += " '" + folder.string() + "'";
-        ++count;
         for (const node& n : net.nodes()) {
             ops.insert(n.operation.index());
             const op& o = n.operation;
             if (const auto* a = std::get_if<activation_op>(&o)) activations.insert(a->kind);
             if (const auto* p = std::get_if<pool_op>(&o)) pools.insert(p->kind);
         }
-        return folder;
+        return judge.add(name, to_onnx(net, reference::unit_weights(), statistics, options), input,
+                         expected_outputs(net, statistics, input, options));
     }
 };
 
@@ -130,8 +108,9 @@ network convolution_as_output() {
 }  // namespace
 
 TEST_CASE("ONNX Runtime agrees with the reference on random networks") {
-    if (!fs::exists(python)) {
-        WARN("skipped: there is no " << python << " with onnxruntime; tests/run.sh makes it");
+    if (!reference::onnx_judge::available()) {
+        WARN("skipped: there is no " << reference::onnx_judge::python()
+                                     << " with onnxruntime; tests/run.sh makes it");
         return;
     }
     corpus cases;
@@ -161,15 +140,11 @@ TEST_CASE("ONNX Runtime agrees with the reference on random networks") {
     file.write(reinterpret_cast<const char*>(&value), sizeof value);
     file.close();
 
-    const fs::path log = cases.root / "log.txt";
-    const std::string command = "'" + python.string() + "' '" + script.string() + "'" +
-                                cases.folders + " > '" + log.string() + "' 2>&1";
-    const int status = std::system(command.c_str());
-    std::ifstream output(log);
-    const std::string text{std::istreambuf_iterator<char>(output), {}};
-    INFO(text);
-    CHECK(status != 0);
-    CHECK(text.find("wrong: ValueError: sum differs by 0.002") == 0);
-    CHECK(text.find("\n" + std::to_string(cases.count - 1) + " of " + std::to_string(cases.count) +
-                    " agree") != std::string::npos);
+    const auto verdict = cases.judge.ask();
+    INFO(verdict.text);
+    CHECK_FALSE(verdict.all_agree);
+    CHECK(verdict.text.find("wrong: ValueError: sum differs by 0.002") == 0);
+    const int count = cases.judge.count();
+    CHECK(verdict.text.find("\n" + std::to_string(count - 1) + " of " + std::to_string(count) +
+                            " agree") != std::string::npos);
 }
