@@ -42,6 +42,8 @@ private:
 /// A parsed table. Errors of every reader are bad_input and name file, line and column.
 class csv_table {
 public:
+    /// The place that parse_csv was given.
+    [[nodiscard]] const std::string& file() const noexcept { return file_; }
     [[nodiscard]] std::size_t rows() const noexcept { return lines_.size(); }
     [[nodiscard]] const std::vector<std::string>& columns() const noexcept { return columns_; }
 
