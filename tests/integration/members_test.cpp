@@ -117,8 +117,7 @@ weight_store random_store(const network& net) {
 }
 
 template <SearchSpace Space>
-void check_against_trainer(const std::string& name, const Space& space,
-                           std::uint64_t members) {
+void check_against_trainer(const std::string& name, const Space& space, std::uint64_t members) {
     rng random(6);
     training_pass pass(2);
     for (std::uint64_t i = 0; i < members; ++i) {
@@ -127,8 +126,8 @@ void check_against_trainer(const std::string& name, const Space& space,
         const network net = space.lower(g);
         weight_store store = random_store(net);
         const auto& type = net.at(net.inputs()[0]).type;
-        const auto pixels = reference::channels_last(
-            type, images, lively_images(net, random.child("member", i)));
+        const auto pixels =
+            reference::channels_last(type, images, lively_images(net, random.child("member", i)));
         const auto trained =
             pass.forward(net, store.access(), pixels, images, pass_kind::statistics);
         const std::vector<float> expected(trained.begin(), trained.end());

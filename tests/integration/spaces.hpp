@@ -18,8 +18,7 @@ inline chain_space varied_chain() {
                     conv_layer{"c3", {16, 24}, {1, 3}, 1, activation::swish},
                     pool_layer{"p4", pooling::max, 2, 2},
                     depthwise_layer{"d5", {3, 5}, 2, activation::hard_swish},
-                    conv_layer{"c6", {20, 32}, {1}},
-                    pool_layer{"p7", pooling::average, 3, 1}}});
+                    conv_layer{"c6", {20, 32}, {1}}, pool_layer{"p7", pooling::average, 3, 1}}});
 }
 
 /// Squeeze-and-excite in some, all or none of the blocks; hard-swish.
