@@ -121,12 +121,12 @@ attempt_result attempt(const study_ledger& ledger, std::size_t scenario, const t
     return result;
 }
 
-/// Metrics whose limits were not shown to be kept, with their recorded values.
+/// Metrics whose limits were not shown to be kept, with their recorded values. A wide interval on a
+/// disturbed machine says nothing about other members.
 void remember_failures(const attempt_result& failed, const trial& recorded, metrics& seen) {
     for (const limit_result& r : failed.limits) {
-        if (!r.broken.feasible()) {
-            seen.push_back({r.bound.metric, find_metric(recorded.metrics, r.bound.metric)});
-        }
+        if (r.broken.feasible() || (r.broken.amount == 0.0 && r.value.noisy)) continue;
+        seen.push_back({r.bound.metric, find_metric(recorded.metrics, r.bound.metric)});
     }
 }
 

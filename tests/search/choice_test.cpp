@@ -63,6 +63,18 @@ TEST_CASE("members that fail the fresh measurement are followed by better ones i
     CHECK(fresh.networks == static_cast<int>(2 * c.attempts.size()));
 }
 
+TEST_CASE("noise alone passes nobody over") {
+    searched f("<= 8us");
+    toy::latency_model quiet{.half_width = 100.0};
+    toy::latency_model disturbed{.half_width = 100.0, .noisy = true};
+    const scenario_choice few = f.s.choose(quiet)[0];
+    const scenario_choice many = f.s.choose(disturbed)[0];
+    CHECK(few.verdict == verdict::undecided);
+    CHECK(many.verdict == verdict::undecided);
+    CHECK(few.attempts.size() < many.attempts.size());
+    CHECK(many.attempts.size() == choice_settings().attempts);
+}
+
 TEST_CASE("relative limits follow the reference measured beside the candidate") {
     searched f;
     const scenario_choice usual = f.s.choose(f.latency)[0];

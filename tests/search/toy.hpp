@@ -81,6 +81,7 @@ struct latency_model {
     using provided = metric_list<latency_p99>;
     double slowdown = 1.0;
     double half_width = 0.1;
+    bool noisy = false;
     int networks = 0;
     int throw_at = -1;  ///< number of parameters of a network that cannot be timed
 
@@ -94,7 +95,7 @@ struct latency_model {
             const double value = 10.0 * size * d.batch * slowdown;
             table.column(0)[i] = {value, value * (1 - half_width), value * (1 + half_width),
                                   0.95,  provenance::measured,     estimate_status::known,
-                                  false};
+                                  noisy};
         }
         return table;
     }

@@ -58,8 +58,8 @@ struct choice_settings {
 /// (then the other objectives, then the earlier trial), measures each again together with the
 /// reference member (if there is one) and takes the first whose intervals keep every limit;
 /// relative limits refer to the reference as measured beside it. After a failed attempt, members
-/// recorded as no better in the metric that failed are passed over. Without `fresh` the recorded
-/// metrics decide.
+/// recorded as no better in the metric that failed are passed over, unless only noise was in the way.
+/// Without `fresh` the recorded metrics decide.
 [[nodiscard]] scenario_choice choose(const study_ledger& ledger, std::size_t scenario,
                                      const fresh_measurement& fresh,
                                      const choice_settings& settings = {});
