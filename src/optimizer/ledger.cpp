@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "lathe/core/error.hpp"
 
@@ -17,15 +18,39 @@ constexpr int tries_uniform = 400;
 constexpr int tries_any_form = 400;
 constexpr int tries_in_pool = 32;
 
-bool has_nan(const outcome& o) {
-    return std::isnan(o.violation) ||
-           std::any_of(o.objectives.begin(), o.objectives.end(),
+bool has_nan(const result& r) {
+    return std::isnan(r.violation) ||
+           std::any_of(r.objectives.begin(), r.objectives.end(),
                        [](double x) { return std::isnan(x); });
 }
 
-[[noreturn]] void refuse(const outcome& o, std::string_view problem, std::string remedy) {
-    throw error(errc::bad_input, "tell", fmt::format("outcome of id {} {}", o.id, problem),
+[[noreturn]] void refuse(std::string_view who, std::string_view problem, std::string remedy) {
+    throw error(errc::bad_input, "tell", fmt::format("outcome of {} {}", who, problem),
                 std::move(remedy));
+}
+
+std::string id_text(std::uint64_t id) { return fmt::format("id {}", id); }
+
+/// Checks the numbers of one outcome and completes `failed`; `width` is the number of objectives, once
+/// it is known. `who()` names the outcome in complaints.
+template <class Who>
+result checked(result r, std::size_t& width, Who who) {
+    const bool unmeasured = r.objectives.empty() && r.violation > 0.0;
+    r.failed = r.failed || has_nan(r) || (r.objectives.empty() && !unmeasured);
+    if (r.failed) {
+        r.objectives = {};
+        r.violation = std::numeric_limits<double>::infinity();
+    } else if (r.violation < 0.0) {
+        refuse(who(), fmt::format("has the violation {}", r.violation), "give 0 or more");
+    } else if (!unmeasured) {
+        if (width == 0) width = r.objectives.size();
+        if (width != r.objectives.size()) {
+            refuse(who(),
+                   fmt::format("has {} objectives, others have {}", r.objectives.size(), width),
+                   "give every candidate the same objectives");
+        }
+    }
+    return r;
 }
 
 }  // namespace
@@ -133,25 +158,14 @@ std::vector<result> ledger::accept(std::span<const outcome> outcomes) {
     results.reserve(outcomes.size());
     std::size_t width = objectives_;
     for (const outcome& o : outcomes) {
-        if (o.id >= status_.size()) refuse(o, "was never asked for", "tell the ids that ask() gave");
-        if (status_[o.id] != status::in_flight) refuse(o, "was told before", "tell each id once");
-        result r{static_cast<std::uint32_t>(o.id), false, o.objectives, o.violation};
-        const bool unmeasured = o.objectives.empty() && o.violation > 0.0;
-        r.failed = o.status == outcome_status::failed || has_nan(o) ||
-                   (o.objectives.empty() && !unmeasured);
-        if (r.failed) {
-            r.objectives = {};
-            r.violation = std::numeric_limits<double>::infinity();
-        } else if (r.violation < 0.0) {
-            refuse(o, fmt::format("has the violation {}", o.violation), "give 0 or more");
-        } else if (!unmeasured) {
-            if (width == 0) width = o.objectives.size();
-            if (width != o.objectives.size()) {
-                refuse(o, fmt::format("has {} objectives, others have {}", o.objectives.size(), width),
-                       "give every candidate the same objectives");
-            }
+        const auto who = [&] { return id_text(o.id); };
+        if (o.id >= status_.size() || status_[o.id] == status::received) {
+            refuse(who(), "was never asked for", "tell the ids that ask() gave");
         }
-        results.push_back(r);
+        if (status_[o.id] != status::in_flight) refuse(who(), "was told before", "tell each id once");
+        const bool failed = o.status == outcome_status::failed;
+        results.push_back(checked({static_cast<std::uint32_t>(o.id), failed, o.objectives, o.violation},
+                                  width, who));
     }
     const auto by_id = [](const result& a, const result& b) { return a.id < b.id; };
     if (!std::is_sorted(results.begin(), results.end(), by_id)) {
@@ -159,7 +173,7 @@ std::vector<result> ledger::accept(std::span<const outcome> outcomes) {
     }
     for (std::size_t i = 1; i < results.size(); ++i) {
         if (results[i].id == results[i - 1].id) {
-            refuse({results[i].id, {}, {}, 0.0}, "is told twice", "tell each id once");
+            refuse(id_text(results[i].id), "is told twice", "tell each id once");
         }
     }
     objectives_ = width;
@@ -168,6 +182,37 @@ std::vector<result> ledger::accept(std::span<const outcome> outcomes) {
         counts_.failed += r.failed ? 1U : 0U;
     }
     counts_.told += results.size();
+    return results;
+}
+
+bool ledger::can_take(const genotype& g) {
+    if (g.genes.size() != space_.genes()) return false;
+    for (std::size_t i = 0; i < g.genes.size(); ++i) {
+        if (g.genes[i] >= space_.sizes()[i]) return false;
+    }
+    scratch_ = g.genes;
+    space_.make_canonical(scratch_);
+    return scratch_ == g.genes && is_new(scratch_);
+}
+
+std::vector<result> ledger::receive(std::span<const immigrant> from_others) {
+    std::size_t width = objectives_;
+    std::vector<std::pair<const immigrant*, result>> sound;
+    for (const immigrant& m : from_others) {
+        if (!can_take(m.genes)) continue;
+        const result r = checked({0, false, m.objectives, m.violation}, width,
+                                 [&] { return to_string(m.genes); });
+        if (!r.failed) sound.emplace_back(&m, r);
+    }
+    std::vector<result> results;
+    for (auto& [m, r] : sound) {
+        if (!visited_.insert(m->genes.genes)) continue;  // twice among them
+        r.id = static_cast<std::uint32_t>(status_.size());
+        status_.push_back(status::received);
+        results.push_back(r);
+    }
+    objectives_ = width;
+    counts_.received += results.size();
     return results;
 }
 
@@ -199,11 +244,12 @@ void ledger::read(state_reader& in) {
         for (auto& gene : scratch_) gene = static_cast<std::uint16_t>(in.integer());
         space_.check_genes(scratch_, "a genotype of the state");
         if (!visited_.insert(scratch_)) in.fail("holds a genotype twice");
-        counts_.told += status_[i] == status::in_flight ? 0U : 1U;
+        counts_.received += status_[i] == status::received ? 1U : 0U;
+        counts_.told += status_[i] == status::ok || status_[i] == status::failed ? 1U : 0U;
         counts_.failed += status_[i] == status::failed ? 1U : 0U;
     }
     if (pooled && pool_from == status_.size()) build_pool();
-    counts_.asked = status_.size();
+    counts_.asked = status_.size() - counts_.received;
 }
 
 }  // namespace lathe::detail

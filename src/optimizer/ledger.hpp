@@ -65,13 +65,17 @@ public:
     /// for an unknown id, one told before, a number of objectives that differs from earlier ones, or a
     /// negative violation. A NaN or missing number makes the result failed.
     std::vector<result> accept(std::span<const outcome> outcomes);
+    /// Gives an id to each result that is a member, canonical and new, and books it; the others are
+    /// passed over. Throws as accept() does. The results refer to `from_others`.
+    std::vector<result> receive(std::span<const immigrant> from_others);
 
     void write(state_writer& out) const;
     /// Precondition: freshly constructed.
     void read(state_reader& in);
 
 private:
-    enum class status : std::uint8_t { in_flight, ok, failed };
+    enum class status : std::uint8_t { in_flight, ok, failed, received };
+    [[nodiscard]] bool can_take(const genotype& g);
     void build_pool();
     bool draw_from_pool(rng& random);
 

@@ -97,6 +97,11 @@ void local_search::tell(std::span<const outcome> outcomes) {
     impl_->best.keep_first_rank();
 }
 
+void local_search::receive(std::span<const immigrant> results) {
+    for (const auto& r : impl_->book.receive(results)) impl_->best.add(r);
+    impl_->best.keep_first_rank();
+}
+
 std::string local_search::state() const {
     detail::state_writer out("local_search");
     impl_->book.write(out);

@@ -94,6 +94,10 @@ void nsga2::tell(std::span<const outcome> outcomes) {
     for (const auto& r : impl_->book.accept(outcomes)) impl_->take(r);
 }
 
+void nsga2::receive(std::span<const immigrant> results) {
+    for (const auto& r : impl_->book.receive(results)) impl_->take(r);
+}
+
 std::string nsga2::state() const {
     detail::state_writer out("nsga2");
     impl_->book.write(out);

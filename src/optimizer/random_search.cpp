@@ -29,6 +29,8 @@ std::vector<proposal> random_search::ask(std::size_t n) {
 
 void random_search::tell(std::span<const outcome> outcomes) { impl_->book.accept(outcomes); }
 
+void random_search::receive(std::span<const immigrant> results) { impl_->book.receive(results); }
+
 std::string random_search::state() const {
     detail::state_writer out("random_search");
     impl_->book.write(out);

@@ -48,6 +48,12 @@ struct regularized_evolution::impl {
         return false;
     }
 
+    void join(const std::vector<detail::result>& newborn) {
+        for (const auto& r : newborn) living.add(r);
+        living.keep_youngest(options.population);
+        living.rank();
+    }
+
     std::size_t tournament(rng& random) const {
         const auto n = static_cast<std::uint32_t>(living.size());
         std::size_t best = random.below(n);
@@ -76,9 +82,11 @@ std::vector<proposal> regularized_evolution::ask(std::size_t n) {
 }
 
 void regularized_evolution::tell(std::span<const outcome> outcomes) {
-    for (const auto& r : impl_->book.accept(outcomes)) impl_->living.add(r);
-    impl_->living.keep_youngest(impl_->options.population);
-    impl_->living.rank();
+    impl_->join(impl_->book.accept(outcomes));
+}
+
+void regularized_evolution::receive(std::span<const immigrant> results) {
+    impl_->join(impl_->book.receive(results));
 }
 
 std::string regularized_evolution::state() const {

@@ -31,6 +31,13 @@ state_writer& state_writer::add(std::uint64_t value) {
 
 state_writer& state_writer::add(double value) { return add(std::bit_cast<std::uint64_t>(value)); }
 
+state_writer& state_writer::add_text(std::string_view text) {
+    add(std::uint64_t{text.size()});
+    text_ += ' ';
+    text_ += text;
+    return *this;
+}
+
 std::string state_writer::finish() {
     text_ += ' ' + checksum_of(text_);
     return std::move(text_);
@@ -59,6 +66,14 @@ std::uint64_t state_reader::integer() {
     if (status != std::errc{}) fail("holds something that is not a number");
     rest_.remove_prefix(static_cast<std::size_t>(end - rest_.data()));
     return value;
+}
+
+std::string_view state_reader::text() {
+    const std::uint64_t length = integer();
+    if (rest_.empty() || length > rest_.size() - 1) fail("is cut off");
+    const std::string_view text = rest_.substr(1, length);
+    rest_.remove_prefix(1 + length);
+    return text;
 }
 
 double state_reader::real() { return std::bit_cast<double>(integer()); }

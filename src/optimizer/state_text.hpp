@@ -17,6 +17,7 @@ public:
     state_writer& add(std::uint64_t value);
     state_writer& add(double value);  // its bits
     state_writer& add(bool value) { return add(std::uint64_t{value}); }
+    state_writer& add_text(std::string_view text);  // its length, then the text as it is
     template <class T>
     state_writer& add_all(const std::vector<T>& values) {
         add(std::uint64_t{values.size()});
@@ -43,6 +44,7 @@ public:
     [[nodiscard]] std::uint64_t integer();
     [[nodiscard]] double real();
     [[nodiscard]] bool flag() { return integer() != 0; }
+    [[nodiscard]] std::string_view text();
     template <class T>
     void read_all(std::vector<T>& values) {
         const std::uint64_t n = integer();

@@ -236,6 +236,10 @@ void surrogate_search::tell(std::span<const outcome> outcomes) {
     for (const auto& r : impl_->book.accept(outcomes)) impl_->told.add(r);
 }
 
+void surrogate_search::receive(std::span<const immigrant> results) {
+    for (const auto& r : impl_->book.receive(results)) impl_->told.add(r);
+}
+
 std::string surrogate_search::state() const {
     detail::state_writer out("surrogate_search");
     impl_->book.write(out);

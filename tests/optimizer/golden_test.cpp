@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "lathe/core/hash.hpp"
+#include "lathe/optimizer/islands.hpp"
 #include "lathe/optimizer/local_search.hpp"
 #include "lathe/optimizer/nsga2.hpp"
 #include "lathe/optimizer/random_search.hpp"
@@ -44,6 +45,14 @@ hash64 fingerprint_of(O optimizer, int steps) {
     return h.value();
 }
 
+auto three_islands(const search_domain& d) {
+    std::vector<std::variant<nsga2, regularized_evolution>> all;
+    all.emplace_back(nsga2(d, {.seed = 17, .population = 10}));
+    all.emplace_back(regularized_evolution(d, {.seed = 18, .population = 10, .tournament = 4}));
+    all.emplace_back(nsga2(d, {.seed = 19, .population = 6}));
+    return islands(std::move(all), {.every = 20, .migrants = 3});
+}
+
 }  // namespace
 
 TEST_CASE("golden runs") {
@@ -57,4 +66,6 @@ TEST_CASE("golden runs") {
           "1a82819a0c5ae7ef");
     CHECK(to_hex(fingerprint_of(local_search(d, {.seed = 15}), 40)) == "07e64702430fbec6");
     CHECK(to_hex(fingerprint_of(surrogate_search(d, {.seed = 16}), 10)) == "8885b64923da4986");
+    CHECK(to_hex(fingerprint_of(three_islands(d), 40)) ==
+          "d4535606b1778799");
 }

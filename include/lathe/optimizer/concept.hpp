@@ -73,11 +73,28 @@ concept Optimizer = requires(O& optimizer, const O& same, std::size_t n,
     optimizer.restore(state);
 };
 
+/// What became of a candidate that somebody else proposed. The numbers are those of an `outcome`.
+struct immigrant {
+    genotype genes;
+    std::vector<double> objectives;
+    double violation = 0.0;
+};
+
+/// An optimizer that also learns from results it did not ask for. `receive` takes what is a member of
+/// its space, in canonical form and new to it, as if it had been proposed and told, and passes over the
+/// rest. Numbers that tell() would refuse throw bad_input and change nothing.
+template <class O>
+concept ReceivingOptimizer =
+    Optimizer<O> && requires(O& optimizer, std::span<const immigrant> results) {
+        optimizer.receive(results);
+    };
+
 /// What the shipped optimizers count.
 struct optimizer_counts {
     std::uint64_t asked = 0;
     std::uint64_t told = 0;
     std::uint64_t failed = 0;      ///< of those told
+    std::uint64_t received = 0;    ///< results of others that were taken
     std::uint64_t duplicates = 0;  ///< repeats recognised before they were proposed
     bool exhausted = false;        ///< the last ask found too few new members
 };

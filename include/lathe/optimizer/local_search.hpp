@@ -30,6 +30,7 @@ public:
 
     [[nodiscard]] std::vector<proposal> ask(std::size_t n);
     void tell(std::span<const outcome> outcomes);
+    void receive(std::span<const immigrant> results);
     [[nodiscard]] std::string state() const;
     void restore(std::string_view state);
     [[nodiscard]] optimizer_counts counts() const noexcept;
@@ -40,6 +41,6 @@ private:
     struct impl;
     std::unique_ptr<impl> impl_;
 };
-static_assert(Optimizer<local_search>);
+static_assert(ReceivingOptimizer<local_search>);
 
 }  // namespace lathe

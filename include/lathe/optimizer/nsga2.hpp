@@ -38,6 +38,7 @@ public:
 
     [[nodiscard]] std::vector<proposal> ask(std::size_t n);
     void tell(std::span<const outcome> outcomes);
+    void receive(std::span<const immigrant> results);
     [[nodiscard]] std::string state() const;
     void restore(std::string_view state);
     [[nodiscard]] optimizer_counts counts() const noexcept;
@@ -49,6 +50,6 @@ private:
     struct impl;
     std::unique_ptr<impl> impl_;
 };
-static_assert(Optimizer<nsga2>);
+static_assert(ReceivingOptimizer<nsga2>);
 
 }  // namespace lathe

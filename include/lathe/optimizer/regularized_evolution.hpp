@@ -34,6 +34,7 @@ public:
 
     [[nodiscard]] std::vector<proposal> ask(std::size_t n);
     void tell(std::span<const outcome> outcomes);
+    void receive(std::span<const immigrant> results);
     [[nodiscard]] std::string state() const;
     void restore(std::string_view state);
     [[nodiscard]] optimizer_counts counts() const noexcept;
@@ -42,6 +43,6 @@ private:
     struct impl;
     std::unique_ptr<impl> impl_;
 };
-static_assert(Optimizer<regularized_evolution>);
+static_assert(ReceivingOptimizer<regularized_evolution>);
 
 }  // namespace lathe

@@ -36,6 +36,7 @@ public:
 
     [[nodiscard]] std::vector<proposal> ask(std::size_t n);
     void tell(std::span<const outcome> outcomes);
+    void receive(std::span<const immigrant> results);
     [[nodiscard]] std::string state() const;
     void restore(std::string_view state);
     [[nodiscard]] optimizer_counts counts() const noexcept;
@@ -44,6 +45,6 @@ private:
     struct impl;
     std::unique_ptr<impl> impl_;
 };
-static_assert(Optimizer<surrogate_search>);
+static_assert(ReceivingOptimizer<surrogate_search>);
 
 }  // namespace lathe
