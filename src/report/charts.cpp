@@ -41,23 +41,40 @@ std::string axis_title(const metric_id& id, const display_unit& unit) {
 struct coordinate {
     metric_id id;
     display_unit unit;
-    std::vector<double> ends;  ///< values and ends of intervals, in display units
+    std::vector<double> ends;    ///< what the axis must cover, in display units
+    std::vector<double> others;  ///< what it covers unless it lies far out
 
     void choose_unit(const study_ledger& ledger) {
-        double largest = 0.0;
+        std::vector<double> values;
         for (const trial& t : ledger.trials()) {
             const estimate e = find_metric(t.metrics, id);
-            if (e.known()) largest = std::max(largest, e.value);
+            if (e.known()) values.push_back(e.value);
         }
-        unit = unit_for(id.of, largest);
+        std::ranges::sort(values);
+        unit = unit_for(id.of, values.empty() ? 0.0 : values[values.size() * 3 / 4]);
     }
     [[nodiscard]] double show(double value) const { return value * unit.factor; }
     void cover(const estimate& e, bool interval) {
-        ends.push_back(show(e.value));
+        (interval ? ends : others).push_back(show(e.value));
         if (interval) {
             ends.push_back(show(e.low));
             ends.push_back(show(e.high));
         }
+    }
+    /// One disturbed measurement must not squeeze all others together: outside of Tukey's outer
+    /// fences (1977) only what must be covered counts. Returns the range of the axis.
+    std::pair<double, double> settle() {
+        std::ranges::sort(others);
+        if (!others.empty()) {
+            const double low = others[others.size() / 4];
+            const double high = others[others.size() * 3 / 4];
+            const double fence = 3.0 * (high - low);
+            for (const double v : others) {
+                if (v >= low - fence && v <= high + fence) ends.push_back(v);
+            }
+        }
+        const auto [least, most] = std::ranges::minmax(ends);
+        return {least, most};
     }
 };
 
@@ -110,8 +127,8 @@ std::string words_for(quantity of, const estimate& e) {
 
 std::string front_figure(const search_report& report, const study_ledger& ledger) {
     const auto& objectives = ledger.goals().objectives;
-    coordinate x{objectives.size() > 1 ? objectives[1] : id_of<parameters>(), {}, {}};
-    coordinate y{objectives[0], {}, {}};
+    coordinate x{objectives.size() > 1 ? objectives[1] : id_of<parameters>(), {}, {}, {}};
+    coordinate y{objectives[0], {}, {}, {}};
     x.choose_unit(ledger);
     y.choose_unit(ledger);
     const auto front = ledger.front();
@@ -139,6 +156,9 @@ std::string front_figure(const search_report& report, const study_ledger& ledger
         return std::pair(order, p.t->id);
     });
 
+    const auto [x_low, x_high] = x.settle();
+    const auto [y_low, y_high] = y.settle();
+    std::size_t outside = 0;
     chart c(axis_over(axis_title(x.id, x.unit), x.ends, false),
             axis_over(axis_title(y.id, y.unit), y.ends, false), 440,
             fmt::format("{} networks, {} on the front", points.size(), front.size()));
@@ -147,8 +167,9 @@ std::string front_figure(const search_report& report, const study_ledger& ledger
         const std::string tooltip = fmt::format(
             "trial {}: {}; {}: {}; {}: {}", p.t->id, report.describe(p.t->genes), words_for(x.id),
             words_for(x.id.of, p.x), words_for(y.id), words_for(y.id.of, p.y));
-        const double at_x = x.show(p.x.value);
-        const double at_y = y.show(p.y.value);
+        const double at_x = std::clamp(x.show(p.x.value), x_low, x_high);
+        const double at_y = std::clamp(y.show(p.y.value), y_low, y_high);
+        outside += at_x != x.show(p.x.value) || at_y != y.show(p.y.value);
         if (best) {
             c.line(x.show(p.x.low), at_y, x.show(p.x.high), at_y, "whisker");
             c.line(at_x, y.show(p.y.low), at_x, y.show(p.y.high), "whisker");
@@ -170,12 +191,15 @@ std::string front_figure(const search_report& report, const study_ledger& ledger
                       legend_item("undecided", "on the front, an interval crosses a limit") +
                       legend_item("feasible", "keeps the limits of a scenario") +
                       legend_item("infeasible", "breaks the limits of every scenario") +
-                      legend_item("chosen", "chosen"),
+                      legend_item("chosen", "chosen") +
+                      (outside == 0 ? std::string()
+                                    : fmt::format("<span>{} far outside, drawn at the edge</span>",
+                                                  outside)),
                   c.str());
 }
 
 std::string history_figure(const study_ledger& ledger) {
-    coordinate y{ledger.goals().objectives[0], {}, {}};
+    coordinate y{ledger.goals().objectives[0], {}, {}, {}};
     y.choose_unit(ledger);
     const bool larger_is_better = natural_direction(y.id.of) == direction::maximize;
     std::vector<double> best_x;
