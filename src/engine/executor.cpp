@@ -42,6 +42,13 @@ void check_statistics(const network& net, const calibrated_statistics& statistic
                 "recalibrate this very network");
 }
 
+value_id one_of(const std::vector<value_id>& values, std::size_t index, const char* what) {
+    if (index < values.size()) return values[index];
+    throw error(errc::bad_input, "executor",
+                fmt::format("{} {} of a network with {}", what, index, values.size()),
+                "count from 0");
+}
+
 /// What all streams share: the recipes and the packed weights.
 struct shared_part {
     shared_part(const network& net, const weight_reader& weights,
@@ -127,12 +134,12 @@ executor executor::stream(std::span<std::byte> arena) const {
     return executor(std::make_unique<state>(state_->shared, arena));
 }
 
-std::span<float> executor::input(std::size_t index) noexcept {
-    return state_->span_of(state_->shared->inputs.at(index));
+std::span<float> executor::input(std::size_t index) {
+    return state_->span_of(one_of(state_->shared->inputs, index, "input"));
 }
 
-std::span<const float> executor::output(std::size_t index) const noexcept {
-    return state_->span_of(state_->shared->outputs.at(index));
+std::span<const float> executor::output(std::size_t index) const {
+    return state_->span_of(one_of(state_->shared->outputs, index, "output"));
 }
 
 const program& executor::plan() const noexcept { return state_->shared->lowered.plan; }

@@ -155,7 +155,13 @@ struct training_pass::state {
     std::vector<norm_statistics> statistics;
 };
 
-training_pass::training_pass(int threads) : state_(std::make_unique<state>(threads)) {}
+training_pass::training_pass(int threads) {
+    if (threads < 1) {
+        throw error(errc::bad_input, "training pass", fmt::format("{} threads", threads),
+                    "give at least 1");
+    }
+    state_ = std::make_unique<state>(threads);
+}
 training_pass::~training_pass() = default;
 training_pass::training_pass(training_pass&&) noexcept = default;
 training_pass& training_pass::operator=(training_pass&&) noexcept = default;
@@ -165,6 +171,11 @@ std::span<const float> training_pass::forward(const network& net, const paramete
                                               pass_kind kind) {
     state& s = *state_;
     const detail::thread_scope threads(s.threads);
+    s.kind = pass_kind::statistics;  // until this pass is complete, there is none to go back through
+    if (batch < 1) {
+        throw error(errc::bad_input, "training pass", fmt::format("a batch of {}", batch),
+                    "give at least 1");
+    }
     const value_id in = net.inputs()[0];
     const auto needed = static_cast<std::size_t>(element_count(net.at(in).type, batch));
     if (net.inputs().size() != 1 || images.size() != needed) {
@@ -176,7 +187,6 @@ std::span<const float> training_pass::forward(const network& net, const paramete
     s.net = &net;
     s.access = access;
     s.batch = batch;
-    s.kind = kind;
     s.images = images;
     s.plan = detail::plan_training(
         {net, batch, s.threads, s.access, s.primitives, s.stream}, kind);
@@ -184,6 +194,7 @@ std::span<const float> training_pass::forward(const network& net, const paramete
     s.counters.arena_bytes = s.arena.size();
     s.reset_statistics();
     for (std::size_t i = 0; i < s.plan.layers.size(); ++i) s.run_forward(i);
+    s.kind = kind;
     const value_id out = net.outputs()[0].value;
     return {s.value(out), static_cast<std::size_t>(element_count(net.at(out).type, batch))};
 }
@@ -202,6 +213,7 @@ void training_pass::backward(std::span<const float> output_gradient) {
                     fmt::format("a gradient of {} floats for an output of {}",
                                 output_gradient.size(), count));
     }
+    s.kind = pass_kind::statistics;  // gradients take the place of what forward() saved
     std::memcpy(s.at(s.plan.gradient[static_cast<std::size_t>(out)]), output_gradient.data(),
                 count * sizeof(float));
     for (std::size_t i = s.plan.layers.size(); i-- > 0;) {

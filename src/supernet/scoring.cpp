@@ -12,10 +12,18 @@
 namespace lathe {
 namespace {
 
-image_shape input_shape(const network& net) {
-    const auto& dims = net.at(net.inputs()[0]).type.dims;
-    return {static_cast<std::int32_t>(dims[2].size()), static_cast<std::int32_t>(dims[3].size()),
-            static_cast<std::int32_t>(dims[1].size())};
+/// Of the network's only input. Throws shape unless it takes images of these channels.
+image_shape input_shape(const network& net, const image_batches& images) {
+    const tensor_type& type = net.at(net.inputs()[0]).type;
+    if (net.inputs().size() != 1 || type.dims.size() != 4 ||
+        type.dims[1].size() != images.shape().channels) {
+        throw error(errc::shape, "input of the network",
+                    fmt::format("{} inputs, the first of type {}, for images with {} channels",
+                                net.inputs().size(), to_string(type), images.shape().channels),
+                    "score networks with one input on images of its channels");
+    }
+    return {static_cast<std::int32_t>(type.dims[2].size()),
+            static_cast<std::int32_t>(type.dims[3].size()), images.shape().channels};
 }
 
 /// Sums of means, and of variances plus squared means: the statistics of all batches together.
@@ -86,10 +94,10 @@ std::span<const float> image_batches::at(std::int32_t height, std::int32_t width
 
 calibrated_statistics recalibrate(training_pass& pass, const network& net, weight_store& weights,
                                   image_batches& images, std::int32_t batch) {
-    const auto shape = input_shape(net);
+    const auto shape = input_shape(net, images);
     const auto pixels = images.at(shape.height, shape.width);
     const std::size_t step = static_cast<std::size_t>(batch) * shape.elements();
-    const std::size_t batches = images.size() / static_cast<std::size_t>(batch);
+    const std::size_t batches = batch < 1 ? 0 : images.size() / static_cast<std::size_t>(batch);
     if (batches == 0) {
         throw error(errc::bad_input, "recalibration",
                     fmt::format("{} images do not fill a batch of {}", images.size(), batch),
@@ -109,7 +117,7 @@ estimate top1_accuracy(const network& net, const weight_reader& weights,
                        const calibrated_statistics& statistics, image_batches& images,
                        std::size_t count, std::int32_t batch, int threads) {
     count = std::min(count, images.size());
-    const auto shape = input_shape(net);
+    const auto shape = input_shape(net, images);
     const auto pixels = images.at(shape.height, shape.width);
     executor run(net, weights, statistics, {.batch = batch, .threads = threads});
     const std::size_t classes = run.output().size() / static_cast<std::size_t>(batch);
@@ -132,6 +140,10 @@ estimate top1_accuracy(const network& net, const weight_reader& weights,
 }
 
 estimate share_estimate(std::int64_t hits, std::int64_t trials) {
+    if (trials < 1 || hits < 0 || hits > trials) {
+        throw error(errc::bad_input, "share", fmt::format("{} hits of {} trials", hits, trials),
+                    "give at least one trial, and no more hits than trials");
+    }
     constexpr double z = 1.959963984540054;  // 97.5 % point of the normal distribution
     const double n = static_cast<double>(trials);
     const double p = static_cast<double>(hits) / n;

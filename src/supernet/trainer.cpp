@@ -181,7 +181,6 @@ public:
           stop_(std::move(stop)),
           shape_(data.shape()),
           runner_(weights, settings) {
-        check(settings);
         for (const auto& net : sampler_(step_rng(0))) weights_.add(net);
         state_.settings = digest(settings, data, weights);
         if (!settings.checkpoint.empty() && std::filesystem::exists(settings.checkpoint)) resume();
@@ -316,6 +315,7 @@ private:
 training_report train_supernet(weight_store& weights, const subnet_sampler& sampler,
                                const batch_reader& data, const training_settings& settings,
                                const training_probe& probe, std::stop_token stop) {
+    check(settings);
     return supernet_trainer(weights, sampler, data, settings, probe, std::move(stop)).run();
 }
 

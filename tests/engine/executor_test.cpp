@@ -163,6 +163,9 @@ TEST_CASE("wrong statistics, arenas and weights are refused by name") {
         std::ranges::fill(out, std::nanf(""));
     };
     CHECK(failing([&] { executor(net, broken, statistics, {.batch = 1}); }) == errc::numeric);
+    executor run(net, reference::unit_weights(), statistics, {.batch = 1});
+    CHECK(failing([&] { (void)run.input(1); }) == errc::bad_input);
+    CHECK(failing([&] { (void)run.output(net.outputs().size()); }) == errc::bad_input);
 }
 
 TEST_CASE("step times cover every step") {

@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "lathe/core/error.hpp"
 #include "lathe/engine/training_pass.hpp"
 #include "lathe/network/region_copy.hpp"
 #include "reference/interpreter.hpp"
@@ -189,6 +190,22 @@ TEST_CASE("two passes add their gradients, and one arena serves changing network
         }
     }
     CHECK(pass.counters().primitives_reused > 0);
+}
+
+TEST_CASE("only a complete training pass goes back, and once") {
+    const network net = reference::random_network(rng(11), 4, reference::outputs::logits);
+    const auto s = make_scalar(net, 2, 5);
+    store weights(net);
+    training_pass pass(1);
+    s.pass(pass, weights.access());
+    const auto images = reference::channels_last(net.at(net.inputs()[0]).type, s.batch, s.input);
+    const std::vector<float> direction(pass.forward(net, weights.access(), images, 2).size(), 1.0F);
+    pass.backward(direction);
+    CHECK_THROWS_WITH(pass.backward(direction), Catch::Contains("without a training forward"));
+    (void)pass.forward(net, weights.access(), images, 2);
+    CHECK_THROWS_AS(pass.forward(net, weights.access(), images, 3), error);
+    CHECK_THROWS_AS(pass.forward(net, weights.access(), {}, 0), error);
+    CHECK_THROWS_WITH(pass.backward(direction), Catch::Contains("without a training forward"));
 }
 
 TEST_CASE("batch statistics are those of the oracle") {

@@ -84,6 +84,44 @@ TEST_CASE("Wilson's interval: published values and its ends") {
     CHECK(b.high == Approx(0.1605).margin(1e-4));
     CHECK(share_estimate(0, 20).low == 0.0);
     CHECK(share_estimate(20, 20).high == 1.0);
+    for (const auto& [hits, trials] : {std::pair(0, 0), std::pair(2, 1), std::pair(-1, 1)}) {
+        CHECK_THROWS_WITH(share_estimate(hits, trials), Catch::Contains("trials"));
+    }
+}
+
+TEST_CASE("images that the network cannot take are refused, not read past their end") {
+    const auto space = test::small_space();
+    const test::small_data data(40);
+    image_batches images(data.reader(40, batch_order::evaluation));
+    weight_store weights(1);
+    training_pass pass(1);
+    const network net = space.lower(space.smallest());
+    const network three_channels = [] {
+        network_builder b;
+        const auto in = b.input("image", image_type(3, 16, 16));
+        b.output(b.add("mean", global_pool_op{}, {in}), output_role::logits);
+        return std::move(b).build();
+    }();
+    const auto code = [](auto&& call) {
+        try {
+            call();
+        } catch (const error& e) {
+            return e.code();
+        }
+        return errc::internal;
+    };
+    const auto neutral = calibrated_statistics::neutral(three_channels);
+    CHECK(code([&] { (void)recalibrate(pass, three_channels, weights, images, 20); }) ==
+          errc::shape);
+    CHECK(code([&] {
+              (void)top1_accuracy(three_channels, weights.reader(), neutral, images, 40, 10, 1);
+          }) == errc::shape);
+    CHECK(code([&] { (void)recalibrate(pass, net, weights, images, 0); }) == errc::bad_input);
+    const auto own = recalibrate(pass, net, weights, images, 20);
+    CHECK(code([&] {
+              (void)top1_accuracy(net, weights.reader(), own, images, 0, 10, 1);
+          }) == errc::bad_input);
+    CHECK(code([] { training_pass(0); }) == errc::bad_input);
 }
 
 TEST_CASE("the evaluator judges members and turns trouble into failures") {

@@ -31,9 +31,10 @@ struct estimate {
 
     [[nodiscard]] bool known() const noexcept { return status == estimate_status::known; }
 
+    /// Failed, without a number, where `v` is not finite.
     [[nodiscard]] static estimate exact(double v) noexcept {
-        return {v, v, v, 1.0, provenance::exact,
-                std::isfinite(v) ? estimate_status::known : estimate_status::failed, false};
+        if (!std::isfinite(v)) return missing(estimate_status::failed);
+        return {v, v, v, 1.0, provenance::exact, estimate_status::known, false};
     }
     [[nodiscard]] static estimate missing(estimate_status why) noexcept {
         estimate e;

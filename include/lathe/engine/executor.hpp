@@ -24,7 +24,7 @@ public:
     /// Statistics must belong to `net`. `arena`, if not empty, is used instead of own memory: at least
     /// arena_bytes of compile(net, target), aligned to 64 bytes, outliving the executor.
     /// Throws not_calibrated for foreign statistics, numeric for non-finite weights (naming the
-    /// tensor), bad_input for a small or misaligned arena.
+    /// tensor), bad_input for a small or misaligned arena, and what compile() throws.
     executor(const network& net, const weight_reader& weights,
              const calibrated_statistics& statistics, const deployment& target,
              std::span<std::byte> arena = {});
@@ -36,10 +36,12 @@ public:
     [[nodiscard]] executor stream(std::span<std::byte> arena = {}) const;
 
     /// Where the caller puts the batch before run(): (batch, height, width, channels) for images,
-    /// (batch, features) for vectors. The contents are undefined after run().
-    [[nodiscard]] std::span<float> input(std::size_t index = 0) noexcept;
-    /// Valid after run(): (batch, features) or (batch, height, width, channels).
-    [[nodiscard]] std::span<const float> output(std::size_t index = 0) const noexcept;
+    /// (batch, features) for vectors. The contents are undefined after run(). Throws bad_input for an
+    /// index that the network does not have.
+    [[nodiscard]] std::span<float> input(std::size_t index = 0);
+    /// Valid after run(): (batch, features) or (batch, height, width, channels). Throws bad_input for
+    /// an index that the network does not have.
+    [[nodiscard]] std::span<const float> output(std::size_t index = 0) const;
 
     /// One call with deployment::threads threads. The caller's thread count is left as it was.
     void run();

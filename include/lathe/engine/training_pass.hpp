@@ -40,20 +40,24 @@ struct pass_counters {
 /// Not thread-safe: one object per training thread.
 class training_pass {
 public:
+    /// Throws bad_input for less than one thread.
     explicit training_pass(int threads);
     ~training_pass();
     training_pass(training_pass&&) noexcept;
     training_pass& operator=(training_pass&&) noexcept;
 
     /// `images`: (batch, height, width, channels). Norms use the batch's own statistics. Returns the
-    /// first output, (batch, features), valid until the next call.
-    /// Throws unsupported (naming the layer) for what cannot be trained.
+    /// first output, (batch, features), valid until the next call. Network and images are read again
+    /// by backward().
+    /// Throws unsupported (naming the layer) for what cannot be trained, shape for another number of
+    /// floats than one input takes, bad_input for an empty batch.
     std::span<const float> forward(const network& net, const parameter_access& access,
                                    std::span<const float> images, int batch,
                                    pass_kind kind = pass_kind::training);
 
     /// Gradients of all parameters for the last forward(), given that of the first output. Adds to
-    /// the gradients behind the accessor. Precondition: forward() with pass_kind::training came last.
+    /// the gradients behind the accessor. Throws bad_input unless forward() with pass_kind::training
+    /// came last and succeeded: once for each such call.
     void backward(std::span<const float> output_gradient);
 
     /// Batch statistics of the last forward(), one entry per node, empty for nodes without.

@@ -38,18 +38,21 @@ private:
 
 /// Means and variances of every norm over `images`, in batches of `batch` (a last one that is not
 /// full is left out). Training-mode forward passes; the weights do not change.
-/// Throws bad_input when there is not one full batch, numeric when a statistic is not finite.
+/// Throws bad_input when there is not one full batch, shape when the network does not take the
+/// images' channels, numeric when a statistic is not finite.
 [[nodiscard]] calibrated_statistics recalibrate(training_pass& pass, const network& net,
                                                 weight_store& weights, image_batches& images,
                                                 std::int32_t batch);
 
 /// Share of the first `count` images whose largest logit is the label's, through the inference executor
 /// with `threads` threads. The interval is Wilson's at 95 %. Not-finite logits give status failed.
+/// Throws bad_input for no image, a batch or a thread count below 1; shape as recalibrate().
 [[nodiscard]] estimate top1_accuracy(const network& net, const weight_reader& weights,
                                      const calibrated_statistics& statistics, image_batches& images,
                                      std::size_t count, std::int32_t batch, int threads);
 
-/// The interval of Wilson (1927) for `hits` of `trials`, at 95 %.
+/// The interval of Wilson (1927) for `hits` of `trials`, at 95 %. Throws bad_input unless
+/// 0 <= hits <= trials and there is a trial.
 [[nodiscard]] estimate share_estimate(std::int64_t hits, std::int64_t trials);
 
 }  // namespace lathe
