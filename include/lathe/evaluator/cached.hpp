@@ -9,22 +9,10 @@
 #include <vector>
 
 #include "lathe/evaluator/concept.hpp"
+#include "lathe/evaluator/provided.hpp"
 #include "lathe/network/network.hpp"
 
 namespace lathe {
-
-namespace detail {
-
-/// Has a member `provided` exactly if T has one.
-template <class T>
-struct provided_of {};
-template <class T>
-    requires requires { typename T::provided; }
-struct provided_of<T> {
-    using provided = typename T::provided;
-};
-
-}  // namespace detail
 
 /// Remembers successful evaluations of `inner`, which must outlive it, by identity hash and effort:
 /// genotypes that lower to the same network share one. Failures are tried again.
