@@ -152,7 +152,7 @@ using searched_study = study<chain_space, supernet_evaluator, nsga2, decltype(wo
 
 /// The choice keeps its limits, and ONNX Runtime computes what the executor does.
 void check_choice(workshop& shop, const searched_study& searched) {
-    measured_latency<quick_timer> fresh{quick_timer{&shop.timings}};
+    fresh_latency<quick_timer> fresh{quick_timer{&shop.timings}};
     const scenario_choice choice = searched.choose(fresh).at(0);
     INFO(choice.explanation);
     REQUIRE(choice.chosen());

@@ -46,13 +46,15 @@ private:
     hash64 machine_ = 0;
 };
 
+using latency_metrics =
+    metric_list<metric<quantity::latency, statistic::p50>, metric<quantity::latency, statistic::p90>,
+                metric<quantity::latency, statistic::p99>>;
+
 /// Measured P50, P90 and P99 with 95 % intervals. Not thread-safe.
 template <LatencyTimer Timer>
 class measured_latency {
 public:
-    using provided =
-        metric_list<metric<quantity::latency, statistic::p50>, metric<quantity::latency, statistic::p90>,
-                    metric<quantity::latency, statistic::p99>>;
+    using provided = latency_metrics;
 
     explicit measured_latency(Timer timer) : timer_(std::move(timer)) {}
 
@@ -78,15 +80,6 @@ public:
         return table;
     }
 
-    /// Measures all of them afresh in one interleaved run, and remembers the result if it is complete.
-    /// For decisions that must not rest on the measurement that proposed the networks.
-    measurement measure(std::span<const network> nets, const deployment& d) {
-        validate(d);
-        measurement m = timer_(nets, d);
-        if (m.complete) cache_.insert(nets, d, m);
-        return m;
-    }
-
 private:
     [[nodiscard]] std::vector<network> not_cached(std::span<const network> nets,
                                                   const deployment& d) const {
@@ -106,5 +99,29 @@ private:
 };
 static_assert(
     CostModel<measured_latency<measurement (*)(std::span<const network>, const deployment&)>>);
+
+/// The same metrics, all networks of a call measured in one interleaved run whatever was measured
+/// before. For study::choose(): a network that was proposed for its measurement must be judged by
+/// another one, side by side with the reference. Not thread-safe.
+template <LatencyTimer Timer>
+class fresh_latency {
+public:
+    using provided = latency_metrics;
+
+    explicit fresh_latency(Timer timer) : timer_(std::move(timer)) {}
+
+    [[nodiscard]] static std::vector<metric_id> metrics() { return provided::ids(); }
+
+    [[nodiscard]] cost_table estimate(std::span<const network> nets, const deployment& d) {
+        measured_latency once([this](std::span<const network> missing, const deployment& target) {
+            return timer_(missing, target);
+        });
+        return once.estimate(nets, d);
+    }
+
+private:
+    Timer timer_;
+};
+static_assert(CostModel<fresh_latency<measurement (*)(std::span<const network>, const deployment&)>>);
 
 }  // namespace lathe
