@@ -118,6 +118,12 @@ void check_reference(const search_goals& goals, bool given) {
                 "give study_settings::reference, or limits in units");
 }
 
+void check_batch(std::size_t batch) {
+    if (batch > 0) return;
+    throw error(errc::bad_input, "study_settings::batch", "no proposal is asked for",
+                "give at least 1");
+}
+
 void throw_unmeasured(const trial& reference) {
     throw error(errc::unsupported, "reference member " + to_string(reference.genes),
                 "it could not be measured: " + reference.message, "choose another reference");

@@ -159,6 +159,12 @@ struct stuck_optimizer {
     static void restore(std::string_view) {}
 };
 
+TEST_CASE("a study without proposals is refused, not taken for an exhausted space") {
+    fixture f;
+    CHECK_THROWS_WITH(f.make(toy::edge_goals(), {.batch = 0, .reference = {}}),
+                      Contains("study_settings::batch"));
+}
+
 TEST_CASE("an optimizer that repeats itself ends as exhausted") {
     fixture f;
     stuck_optimizer stuck;

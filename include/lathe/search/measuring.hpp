@@ -39,6 +39,7 @@ void append(std::vector<metric_id>& all, const std::vector<metric_id>& more);
 /// Throws bad_input for an objective or a limit that is not among the provided metrics.
 void check_provided(const search_goals& goals, const std::vector<metric_id>& provided);
 void check_reference(const search_goals& goals, bool given);
+void check_batch(std::size_t batch);
 /// Throws unsupported with the message of a reference member that failed.
 [[noreturn]] void throw_unmeasured(const trial& reference);
 

@@ -27,7 +27,7 @@
 namespace lathe {
 
 struct study_settings {
-    std::size_t batch = 8;  ///< proposals asked for, and measured, together
+    std::size_t batch = 8;  ///< proposals asked for, and measured, together; from 1
     /// What relative limits refer to; by default the largest member of an elastic space.
     std::optional<genotype> reference;
 };
@@ -42,7 +42,7 @@ template <SearchSpace Space, Evaluator Judge, Optimizer Strategy, CostModel... M
 class study {
 public:
     /// Throws bad_input for goals that are not complete, for a metric that no component provides,
-    /// and for relative limits without a reference member.
+    /// for relative limits without a reference member, and for a batch of 0.
     study(const Space& space, Judge& judge, Strategy& strategy, search_goals goals,
           study_settings settings, Models&... models)
         : space_(&space),
@@ -51,6 +51,7 @@ public:
           models_(models...),
           settings_(std::move(settings)),
           ledger_(std::move(goals)) {
+        detail::check_batch(settings_.batch);
         std::vector<metric_id> provided = judge.metrics();
         (detail::append(provided, models.metrics()), ...);
         detail::check_provided(ledger_.goals(), provided);
