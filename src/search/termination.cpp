@@ -17,12 +17,19 @@ std::string_view to_string(stop_reason r) noexcept {
             return "exhausted";
         case stop_reason::requested:
             return "requested";
+        case stop_reason::steps:
+            return "steps";
+        case stop_reason::target:
+            return "target";
+        case stop_reason::stall:
+            return "stall";
     }
     return "";
 }
 
 stop_reason why_stop(const termination& t, const progress_counts& now) noexcept {
     if (now.evaluations >= t.evaluations) return stop_reason::evaluations;
+    if (now.steps >= t.steps) return stop_reason::steps;
     if (now.elapsed >= t.wall_time) return stop_reason::wall_time;
     if (now.refusals >= t.refusals + 4 * now.evaluations) return stop_reason::refusals;
     if (now.idle_steps >= t.idle_steps) return stop_reason::exhausted;

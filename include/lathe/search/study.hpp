@@ -21,6 +21,7 @@
 #include "lathe/search/goals.hpp"
 #include "lathe/search/ledger.hpp"
 #include "lathe/search/measuring.hpp"
+#include "lathe/search/stop_rules.hpp"
 #include "lathe/search/termination.hpp"
 #include "lathe/search_space/concept.hpp"
 
@@ -97,22 +98,27 @@ public:
         return record_of_step(taken, ledger_.trials().size() - before);
     }
 
-    /// Steps until a termination holds or a probe asks to stop.
-    template <Probe... Probes>
-    stop_reason run(const termination& until, Probes&&... probes) {
+    /// Steps until a termination or a stop rule holds, or a probe asks to stop; watchers are probes and
+    /// stop rules in any order.
+    template <class... Watchers>
+        requires((Probe<Watchers> || StopRule<Watchers>) && ...)
+    stop_reason run(const termination& until, Watchers&&... watchers) {
         const auto start = std::chrono::steady_clock::now();
+        const std::uint64_t first = steps_;
         std::size_t idle = 0;
+        step_record now = record_of_step(0, 0);
         for (;;) {
             const std::size_t used = evaluations();
-            const stop_reason why =
+            stop_reason why =
                 why_stop(until, {used, ledger_.count(trial_status::refused), idle,
-                                 std::chrono::steady_clock::now() - start});
+                                 std::chrono::steady_clock::now() - start, steps_ - first});
+            ((why = why == stop_reason::running ? ask_rule(watchers, now) : why), ...);
             if (why != stop_reason::running) return why;
-            const step_record r = step(until.evaluations - used);
-            if (r.proposals == 0) return stop_reason::exhausted;
-            idle = r.added == 0 ? idle + 1 : 0;
+            now = step(until.evaluations - used);
+            if (now.proposals == 0) return stop_reason::exhausted;
+            idle = now.added == 0 ? idle + 1 : 0;
             bool stop = false;
-            ((stop = probes(r) == next_step::stop || stop), ...);
+            ((stop = show_probe(watchers, now) == next_step::stop || stop), ...);
             if (stop) return stop_reason::requested;
         }
     }
@@ -140,6 +146,17 @@ public:
     [[nodiscard]] hash64 setup() const noexcept { return setup_; }
 
 private:
+    template <class Watcher>
+    stop_reason ask_rule(Watcher& watcher, const step_record& now) const {
+        if constexpr (StopRule<Watcher>) return watcher(now, ledger_);
+        return stop_reason::running;
+    }
+    template <class Watcher>
+    static next_step show_probe(Watcher& watcher, const step_record& now) {
+        if constexpr (Probe<Watcher>) return watcher(now);
+        return next_step::go_on;
+    }
+
     std::vector<scenario_choice> choose_with(const fresh_measurement& fresh,
                                              const choice_settings& how) const {
         std::vector<scenario_choice> choices;

@@ -19,6 +19,8 @@ struct termination {
     std::size_t refusals = 1000;
     /// Steps in a row that bring no new member.
     std::size_t idle_steps = 100;
+    /// Steps of this run: generations, where a batch is a population.
+    std::size_t steps = std::numeric_limits<std::size_t>::max();
 };
 
 enum class stop_reason : std::uint8_t {
@@ -27,7 +29,10 @@ enum class stop_reason : std::uint8_t {
     wall_time,
     refusals,   ///< exact limits refuse nearly every member
     exhausted,  ///< the optimizer has no new members
-    requested   ///< a probe asked to stop
+    requested,  ///< a probe or somebody outside asked to stop
+    steps,
+    target,  ///< a member is as good as was wanted
+    stall    ///< the front has stopped growing
 };
 
 [[nodiscard]] std::string_view to_string(stop_reason r) noexcept;
@@ -37,6 +42,7 @@ struct progress_counts {
     std::size_t refusals = 0;
     std::size_t idle_steps = 0;
     std::chrono::duration<double> elapsed{0.0};
+    std::size_t steps = 0;
 };
 
 /// `running`, or the first reason that holds.
