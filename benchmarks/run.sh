@@ -8,11 +8,21 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-cmake/setup.sh --tests
+cmake/setup.sh --benchmarks
 python=.deps/venv/bin/python
 if [ $# -eq 0 ]; then
   exec "$python" benchmarks/figures.py
 fi
+# Peers from Python: benchmarks/suites/SUITE.txt.
+for wanted in "$@"; do
+  peers=benchmarks/suites/${wanted%%.*}.txt
+  installed=.deps/venv/$(basename "$peers")
+  if [ -f "$peers" ] && ! cmp -s "$peers" "$installed"; then
+    echo "setup: installing the peers of ${wanted%%.*}"
+    .deps/venv/bin/pip install --quiet -r "$peers"
+    cp "$peers" "$installed"
+  fi
+done
 targets=$("$python" benchmarks/figures.py --targets "$@")
 log=.deps/benchmarks.log
 # shellcheck disable=SC2086 # a list of target names

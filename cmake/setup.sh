@@ -1,21 +1,23 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# usage: cmake/setup.sh [--tests]
+# usage: cmake/setup.sh [--tests | --benchmarks]
 #
-# Installs what a build needs on Debian 12, and with --tests what the tests need as well: packages
-# through apt, oneDNN and the test environment into .deps/. Does nothing, and needs neither root nor
-# network, when nothing is missing. Without root it prints the command that installs the missing
-# packages and exits 2.
+# Installs what a build needs on Debian 12, with --tests what the tests need as well, with --benchmarks
+# Debian's peers to compare with too: packages through apt, oneDNN and the Python environment into
+# .deps/. Does nothing, and needs neither root nor network, when nothing is missing. Without root it
+# prints the command that installs the missing packages and exits 2.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 packages=(ca-certificates ccache cmake g++ libboost-graph-dev libcli11-dev libeigen3-dev libfmt-dev
           libhwy-dev libonnx-dev libprotobuf-dev libsqlite3-dev ninja-build nlohmann-json3-dev
           protobuf-compiler python3-venv zlib1g-dev)
+for_tests=(binutils catch2 clang-19 git libbenchmark-dev)
 case "${1:-}" in
-  --tests) packages+=(binutils catch2 clang-19 git libbenchmark-dev) ;;
+  --tests) packages+=("${for_tests[@]}") ;;
+  --benchmarks) packages+=("${for_tests[@]}" libpagmo-dev) ;;
   "") ;;
-  *) sed -n '3,9s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  *) sed -n '3,8s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
 
 deps=.deps
@@ -93,6 +95,6 @@ fi
 if ! system_onednn && ! cmp -s cmake/onednn.txt "$deps/onednn/installed.txt"; then
   step "fetching oneDNN" unpack_onednn
 fi
-if [ "${1:-}" = --tests ] && ! cmp -s tests/requirements.txt "$venv/installed.txt"; then
+if [ $# -gt 0 ] && ! cmp -s tests/requirements.txt "$venv/installed.txt"; then
   step "installing the test environment" install_test_environment
 fi
