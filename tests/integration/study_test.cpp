@@ -27,6 +27,13 @@ using Catch::Matchers::Contains;
 
 namespace {
 
+// What would outlive a temporary space does not compile.
+template <class Space>
+concept TakesTemporary = requires(Space space) { domain_of(std::move(space)); } ||
+                         requires(Space space) { sandwich(std::move(space)); } ||
+                         requires(Space space) { uniform_members(std::move(space)); };
+static_assert(!TakesTemporary<chain_space>);
+
 const metric_id p50_at_edge = id_of<latency_p50>("edge");
 
 chain_space small_space() {

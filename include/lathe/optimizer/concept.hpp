@@ -31,6 +31,8 @@ template <class Space>
 [[nodiscard]] search_domain domain_of(const Space& space) {
     return {space.axes(), [&space](const genotype& g) { return space.canonical(g); }, std::nullopt};
 }
+template <class Space>
+search_domain domain_of(const Space&& space) = delete;
 
 /// A genotype to evaluate, in canonical form.
 struct proposal {

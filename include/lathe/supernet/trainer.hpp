@@ -34,8 +34,11 @@ template <ElasticSpace Space>
         return nets;
     };
 }
+template <ElasticSpace Space>
+subnet_sampler sandwich(const Space&& space, int random_members = 2) = delete;
 
-/// Uniform sampling for spaces without a largest member; every network learns from the labels.
+/// Uniform sampling for spaces without a largest member; every network learns from the labels. The
+/// space must outlive the sampler.
 template <SearchSpace Space>
 [[nodiscard]] subnet_sampler uniform_members(const Space& space, int members = 1) {
     return [&space, members](rng random) {
@@ -44,6 +47,8 @@ template <SearchSpace Space>
         return nets;
     };
 }
+template <SearchSpace Space>
+subnet_sampler uniform_members(const Space&& space, int members = 1) = delete;
 
 enum class teaching : std::uint8_t {
     labels,       ///< every network learns from the labels
