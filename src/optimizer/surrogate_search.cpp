@@ -27,11 +27,19 @@ constexpr std::size_t window = 200;          // candidates whose promise is work
 /// models to looking where they know least.
 constexpr double optimism[] = {0.0, 0.5, 1.0, 2.0};
 constexpr std::size_t turns = std::size(optimism);
+constexpr std::size_t most_options = 1024;   // of an axis: models hold how alike any two of them are
 constexpr std::size_t least_to_learn = 8;    // outcomes before a model is worth its name
 
 surrogate_search_options checked(surrogate_search_options o, const search_domain& domain) {
     detail::require_range<std::size_t>("surrogate_search", "initial", o.initial, 0,
                                        std::size_t{1} << 24);
+    for (const axis& a : domain.axes) {
+        if (a.options.size() > most_options) {
+            throw error(errc::bad_input, "surrogate_search",
+                        fmt::format("axis '{}' has {} options", a.name, a.options.size()),
+                        fmt::format("give at most {}, or use another optimizer", most_options));
+        }
+    }
     if (o.initial == 0) o.initial = std::clamp<std::size_t>(3 * domain.axes.size(), 16, 64);
     return o;
 }

@@ -28,7 +28,8 @@ struct surrogate_search_options {
 /// ask() after a tell(): batches of several proposals per tell are cheaper and nearly as good.
 class surrogate_search {
 public:
-    /// Throws bad_input for a domain that is empty or contradicts itself.
+    /// Throws bad_input for a domain that is empty or contradicts itself, and for an axis of more than
+    /// 1024 options.
     explicit surrogate_search(search_domain domain, surrogate_search_options options = {});
     ~surrogate_search();
     surrogate_search(surrogate_search&&) noexcept;
