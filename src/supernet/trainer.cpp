@@ -46,8 +46,10 @@ double schedule(const training_settings& s, double share) {
     return s.learning_rate * 0.5 * (1.0 + std::cos(std::numbers::pi * std::min(x, 1.0)));
 }
 
-/// What must be the same for a checkpoint to be continued.
-std::string digest(const training_settings& s, const batch_reader& data, const weight_store& w) {
+/// What must be the same for a checkpoint to be continued: settings, the networks of the first step and
+/// its batch, which shows images, order, normalisation and augmentation.
+std::string digest(const training_settings& s, batch_reader data,
+                   const std::vector<network>& first_step) {
     hasher h;
     const auto add = [&](double v) { h.add_bytes(std::as_bytes(std::span(&v, 1))); };
     for (const double v :
@@ -59,7 +61,11 @@ std::string digest(const training_settings& s, const batch_reader& data, const w
     }
     h.add(static_cast<std::uint64_t>(s.others)).add(static_cast<std::uint64_t>(data.batch()));
     h.add(data.steps_per_epoch());
-    for (const auto& [name, t] : w.tensors()) h.add(name);
+    for (const auto& net : first_step) h.add(net.identity_hash());
+    std::vector<float> images(static_cast<std::size_t>(data.batch()) * data.shape().elements());
+    std::vector<std::int32_t> labels(static_cast<std::size_t>(data.batch()));
+    (void)data.read({0, 0}, images, labels);
+    h.add_bytes(std::as_bytes(std::span(images))).add_bytes(std::as_bytes(std::span(labels)));
     return to_hex(h.value());
 }
 
@@ -181,8 +187,9 @@ public:
           stop_(std::move(stop)),
           shape_(data.shape()),
           runner_(weights, settings) {
-        for (const auto& net : sampler_(step_rng(0))) weights_.add(net);
-        state_.settings = digest(settings, data, weights);
+        const auto first_step = sampler_(step_rng(0));
+        for (const auto& net : first_step) weights_.add(net);
+        state_.settings = digest(settings, data, first_step);
         if (!settings.checkpoint.empty() && std::filesystem::exists(settings.checkpoint)) resume();
         batches_ = std::make_unique<loader>(data, state_.position);
     }

@@ -31,8 +31,8 @@ inline mobile_space small_space() {
 
 /// Glyphs and how to read them.
 struct small_data {
-    explicit small_data(std::size_t images = 640)
-        : data(make_glyphs({.train = images, .test = 10, .seed = 3})), everything(images) {
+    explicit small_data(std::size_t images = 640, std::uint64_t seed = 3)
+        : data(make_glyphs({.train = images, .test = 10, .seed = seed})), everything(images) {
         std::iota(everything.begin(), everything.end(), 0U);
         scale = measure_normalization(data.train, everything);
     }

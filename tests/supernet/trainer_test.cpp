@@ -153,6 +153,22 @@ TEST_CASE("a checkpoint of other settings or of another kind is refused") {
     CHECK_THROWS_WITH(train(s), Catch::Contains("other settings"));
 }
 
+TEST_CASE("a checkpoint of other images is refused") {
+    const temporary_folder folder;
+    auto s = quick(2);
+    s.checkpoint = folder / "weights.safetensors";
+    const auto space = test::small_space();
+    const auto train_on = [&](const test::small_data& data) {
+        weight_store weights(1);
+        (void)train_supernet(weights, sandwich(space, 1), data.reader(32), s);
+    };
+    const test::small_data images(320);
+    const test::small_data others(320, 4);
+    train_on(images);
+    train_on(images);
+    CHECK_THROWS_WITH(train_on(others), Catch::Contains("other settings, data or space"));
+}
+
 TEST_CASE("a value that is not finite rolls back and training goes on") {
     const auto space = test::small_space();
     const test::small_data data(320);

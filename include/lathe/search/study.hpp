@@ -60,8 +60,11 @@ public:
             if constexpr (ElasticSpace<Space>) settings_.reference = space.largest();
         }
         detail::check_reference(ledger_.goals(), settings_.reference.has_value());
+        // What the reference lowers to tells spaces of equal axes apart.
+        const hash64 reference_network =
+            settings_.reference ? space.lower(*settings_.reference).identity_hash() : 0;
         setup_ = detail::setup_hash(space.axes(), ledger_.goals(), settings_.batch,
-                                    settings_.reference, strategy.state());
+                                    reference_network, strategy.state());
     }
 
     /// The same for typed goals; what no component provides does not compile.

@@ -18,7 +18,7 @@ struct training_state {
     double seconds = 0.0;
     batch_position position;
     int roll_backs = 0;
-    std::string settings;  ///< digest of settings, data and machine that the state belongs to
+    std::string settings;  ///< digest of the settings, networks and data that the state belongs to
 };
 
 struct checkpoint {
