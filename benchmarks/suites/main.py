@@ -10,7 +10,7 @@ from pathlib import Path
 from figures import Figure
 
 ROOT = Path(__file__).resolve().parents[2]
-TARGETS = ["lathe_program", "onnx_members"]
+TARGETS = ["lathe_program", "export_members"]
 PEERS = ["onnxruntime", "onnx"]
 MEMBERS, IMAGES = 60, 256
 
@@ -85,7 +85,7 @@ def chosen_gap(raw):
 def onnx_agreement(build):
     quickstart(build)
     study, out = build / "main" / "quickstart", build / "main" / "members"
-    subprocess.run([build / "onnx_members", study, out, str(MEMBERS), str(IMAGES)], check=True)
+    subprocess.run([build / "export_members", study, out, str(MEMBERS), str(IMAGES)], check=True)
     folders = [str(out / str(i)) for i in range(MEMBERS)]
     judge = subprocess.run([sys.executable, ROOT / "tests/export/run_onnx.py", *folders],
                            capture_output=True, text=True)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// usage: onnx_members STUDY_DIR OUT_DIR MEMBERS IMAGES
+// usage: export_members STUDY_DIR OUT_DIR MEMBERS IMAGES
 //
 // Random members of a trained study, recalibrated: each as model.onnx with IMAGES test images and the
 // logits that our executor computes for them, for tests/export/run_onnx.py.
@@ -80,14 +80,14 @@ void write_members(const cli::study_folder& study, const std::filesystem::path& 
 
 int main(int argc, char** argv) {
     if (argc != 5) {
-        fmt::print(stderr, "usage: onnx_members STUDY_DIR OUT_DIR MEMBERS IMAGES\n");
+        fmt::print(stderr, "usage: export_members STUDY_DIR OUT_DIR MEMBERS IMAGES\n");
         return 2;
     }
     try {
         write_members(cli::study_folder(argv[1]), argv[2], std::atoi(argv[3]),
                       static_cast<std::size_t>(std::atoi(argv[4])));
     } catch (const std::exception& e) {
-        fmt::print(stderr, "onnx_members: {}\n", e.what());
+        fmt::print(stderr, "export_members: {}\n", e.what());
         return 1;
     }
 }
