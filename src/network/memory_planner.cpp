@@ -7,26 +7,21 @@
 #include <bit>
 #include <cstddef>
 #include <limits>
-#include <numeric>
-#include <tuple>
+#include <optional>
 #include <utility>
 
 #include "lathe/core/error.hpp"
+#include "network/memory_planner_greedy.hpp"
+#include "network/memory_planner_search.hpp"
 
 namespace lathe {
 namespace {
 
 using index = std::size_t;
-using order = std::vector<index>;
-
-bool alive_together(const planned_buffer& a, const planned_buffer& b) noexcept {
-    return a.first <= b.last && b.first <= a.last;
-}
 
 /// A copy with aligned sizes. Everything below works on it.
 std::vector<planned_buffer> checked(std::span<const planned_buffer> buffers,
-                                    std::int64_t alignment) {
-    constexpr const char* place = "plan_memory";
+                                    std::int64_t alignment, const char* place) {
     if (alignment < 1 || !std::has_single_bit(static_cast<std::uint64_t>(alignment))) {
         throw error(errc::bad_input, place, fmt::format("alignment {}", alignment),
                     "give a power of two");
@@ -56,162 +51,134 @@ std::vector<planned_buffer> checked(std::span<const planned_buffer> buffers,
     return result;
 }
 
-/// Sum of the sizes alive at each moment where something starts, by time.
-std::vector<std::pair<std::int32_t, std::int64_t>> live_sums(
-    const std::vector<planned_buffer>& buffers) {
-    struct event {
-        std::int64_t time;
-        std::int64_t change;
-    };
-    std::vector<event> events;
-    events.reserve(2 * buffers.size());
-    for (const auto& b : buffers) {
-        events.push_back({b.first, b.bytes});
-        events.push_back({std::int64_t{b.last} + 1, -b.bytes});
+/// A plan that is improved by searches, part by part of the time.
+class plan_improver {
+public:
+    plan_improver(const std::vector<planned_buffer>& sized, memory_plan start,
+                  const memory_search_limit& limit)
+        : plan_(std::move(start)), meter_(limit) {
+        for (index i = 0; i < sized.size(); ++i) {
+            if (sized[i].bytes == 0) continue;
+            buffers_.push_back(sized[i]);
+            places_.push_back(i);
+            offsets_.push_back(plan_.offsets[i]);
+        }
+        search_.emplace(buffers_);
     }
-    std::sort(events.begin(), events.end(), [](const event& a, const event& b) {
-        return std::pair(a.time, a.change) < std::pair(b.time, b.change);
-    });
-    std::vector<std::pair<std::int32_t, std::int64_t>> sums;
-    std::int64_t alive = 0;
-    for (const auto& e : events) {
-        alive += e.change;
-        if (e.change <= 0) continue;
-        const auto time = static_cast<std::int32_t>(e.time);
-        if (sums.empty() || sums.back().first != time) sums.emplace_back(time, 0);
-        sums.back().second = alive;
+    plan_improver(const plan_improver&) = delete;  // the search refers to the buffers
+    plan_improver& operator=(const plan_improver&) = delete;
+
+    searched_memory_plan fit(std::int64_t capacity) && {
+        auto result = detail::fit_result::impossible;
+        if (capacity >= plan_.lower_bound) result = improve(capacity, meter_.left());
+        using enum detail::fit_result;
+        return std::move(*this).finish(result == fits         ? memory_proof::fits
+                                       : result == impossible ? memory_proof::infeasible
+                                                              : memory_proof::stopped);
     }
-    return sums;
-}
 
-/// Buffers by descending key; ties by descending size, then by index.
-template <class Key>
-order descending(const std::vector<planned_buffer>& buffers, Key key) {
-    order result(buffers.size());
-    std::iota(result.begin(), result.end(), index{0});
-    std::sort(result.begin(), result.end(), [&](index a, index b) {
-        return std::tuple(key(b), buffers[b].bytes, a) < std::tuple(key(a), buffers[a].bytes, b);
-    });
-    return result;
-}
-
-/// The portfolio of Pisarchyk and Lee (2020, size and breadth), of TVM (conflicts) and of MiniMalloc
-/// (Moffitt 2023: lifetime, area), and order of birth.
-std::vector<order> portfolio(const std::vector<planned_buffer>& buffers,
-                             const std::vector<std::pair<std::int32_t, std::int64_t>>& sums) {
-    const auto lifetime = [&](index i) {
-        return std::int64_t{buffers[i].last} - buffers[i].first + 1;
-    };
-    std::vector<std::int64_t> breadth(buffers.size(), 0);
-    std::vector<std::int64_t> conflicts(buffers.size(), 0);
-    for (index i = 0; i < buffers.size(); ++i) {
-        for (const auto& [time, sum] : sums) {
-            if (buffers[i].first <= time && time <= buffers[i].last) {
-                breadth[i] = std::max(breadth[i], sum);
+    /// Tries the lower bound, then halves what is between it and the plan. Capacities that use up their
+    /// share of nodes are left for the next round, which has larger shares.
+    searched_memory_plan minimise() && {
+        auto share = first_share * static_cast<std::int64_t>(buffers_.size());
+        for (; !plan_.optimal() && meter_.left() > 0; share *= share_growth) {
+            std::int64_t lowest = plan_.lower_bound;  // not yet tried in this round
+            for (std::int64_t target = lowest; target < plan_.arena_bytes && meter_.left() > 0;
+                 target = lowest + (plan_.arena_bytes - 1 - lowest) / 2) {
+                if (improve(target, share) == detail::fit_result::stopped) lowest = target + 1;
+                lowest = std::max(lowest, plan_.lower_bound);
             }
         }
-        for (const auto& other : buffers) {
-            if (alive_together(buffers[i], other)) conflicts[i] += other.bytes;
-        }
+        return std::move(*this).finish(plan_.optimal() ? memory_proof::optimal
+                                                       : memory_proof::stopped);
     }
-    return {
-        descending(buffers, [&](index i) { return buffers[i].bytes; }),
-        descending(buffers, [&](index i) { return breadth[i]; }),
-        descending(buffers,
-                   [&](index i) { return static_cast<double>(buffers[i].bytes) *
-                                         static_cast<double>(lifetime(i)); }),
-        descending(buffers, lifetime),
-        descending(buffers, [&](index i) { return conflicts[i]; }),
-        descending(buffers, [&](index i) { return -std::int64_t{buffers[i].first}; }),
-    };
-}
 
-enum class fit { lowest, tightest };
+private:
+    static constexpr std::int64_t first_share = 16;  // nodes for each buffer
+    static constexpr std::int64_t share_growth = 4;
 
-struct placement {
-    std::vector<std::int64_t> offsets;
-    std::int64_t height = 0;
+    /// Searches in those parts of the time that are higher than the capacity.
+    detail::fit_result improve(std::int64_t capacity, std::int64_t nodes) {
+        auto result = detail::fit_result::fits;
+        for (const auto& part : search_->parts()) {
+            if (height(part) <= capacity) continue;
+            result = search_->fit(part, capacity, nodes, meter_, offsets_);
+            if (result != detail::fit_result::fits) break;
+        }
+        if (result == detail::fit_result::impossible) plan_.lower_bound = search_->needed();
+        plan_.arena_bytes = 0;
+        for (const auto& part : search_->parts()) {
+            plan_.arena_bytes = std::max(plan_.arena_bytes, height(part));
+        }
+        return result;
+    }
+
+    std::int64_t height(detail::section_range part) const {
+        std::int64_t result = 0;
+        for (index i = 0; i < buffers_.size(); ++i) {
+            if (!search_->in_part(i, part)) continue;
+            result = std::max(result, offsets_[i] + buffers_[i].bytes);
+        }
+        return result;
+    }
+
+    searched_memory_plan finish(memory_proof proof) && {
+        for (index i = 0; i < buffers_.size(); ++i) plan_.offsets[places_[i]] = offsets_[i];
+        return {std::move(plan_), proof, meter_.spent()};
+    }
+
+    memory_plan plan_;
+    detail::node_meter meter_;
+    std::vector<planned_buffer> buffers_;  // those that take place
+    std::vector<index> places_;            // of each its index in the plan
+    std::vector<std::int64_t> offsets_;
+    std::optional<detail::placement_search> search_;
 };
 
-/// Puts each buffer of the order in the lowest, or the smallest sufficient, gap between the buffers
-/// placed before it that are alive with it. O(n^2).
-placement place_in_gaps(const std::vector<planned_buffer>& buffers, const order& sequence,
-                        fit rule) {
-    placement result{std::vector<std::int64_t>(buffers.size(), 0), 0};
-    order by_offset;  // the buffers placed so far
-    by_offset.reserve(buffers.size());
-    for (const index i : sequence) {
-        const auto& b = buffers[i];
-        if (b.bytes == 0) continue;
-        std::int64_t floor = 0;  // end of what has been passed on the way up
-        std::int64_t best = -1;
-        std::int64_t best_gap = std::numeric_limits<std::int64_t>::max();
-        for (const index j : by_offset) {
-            if (!alive_together(b, buffers[j])) continue;
-            const std::int64_t gap = result.offsets[j] - floor;
-            if (gap >= b.bytes && gap < best_gap) {
-                best = floor;
-                best_gap = gap;
-                if (rule == fit::lowest) break;
-            }
-            floor = std::max(floor, result.offsets[j] + buffers[j].bytes);
-        }
-        const std::int64_t offset = best >= 0 ? best : floor;
-        result.offsets[i] = offset;
-        result.height = std::max(result.height, offset + b.bytes);
-        by_offset.insert(std::upper_bound(by_offset.begin(), by_offset.end(), offset,
-                                          [&](std::int64_t value, index j) {
-                                              return value < result.offsets[j];
-                                          }),
-                         i);
+void check(const memory_search_limit& limit, const char* place) {
+    if (limit.nodes < 0) {
+        throw error(errc::bad_input, place, fmt::format("a limit of {} nodes", limit.nodes),
+                    "give 0 or more");
     }
-    return result;
-}
-
-/// Lets every buffer rest on those below it: always places next the buffer that can lie lowest, of
-/// several the first of `preference`. O(n^2).
-placement stack_lowest_first(const std::vector<planned_buffer>& buffers, const order& preference) {
-    placement result{std::vector<std::int64_t>(buffers.size(), 0), 0};
-    order waiting = preference;
-    while (!waiting.empty()) {
-        const auto lowest = std::min_element(
-            waiting.begin(), waiting.end(),
-            [&](index a, index b) { return result.offsets[a] < result.offsets[b]; });
-        const index i = *lowest;
-        waiting.erase(lowest);
-        const std::int64_t end = result.offsets[i] + buffers[i].bytes;
-        result.height = std::max(result.height, end);
-        for (const index j : waiting) {
-            if (alive_together(buffers[i], buffers[j])) {
-                result.offsets[j] = std::max(result.offsets[j], end);
-            }
-        }
+    if (limit.time && limit.time->count() < 0) {
+        throw error(errc::bad_input, place, fmt::format("a limit of {} ms", limit.time->count()),
+                    "give 0 or more");
     }
-    return result;
 }
 
 }  // namespace
 
 memory_plan plan_memory(std::span<const planned_buffer> buffers, std::int64_t alignment) {
-    const auto sized = checked(buffers, alignment);
-    const auto sums = live_sums(sized);
-    std::int64_t lower_bound = 0;
-    for (const auto& [time, sum] : sums) lower_bound = std::max(lower_bound, sum);
+    // Keeps planning within about a millisecond.
+    constexpr std::size_t searched_buffers = 128;
+    constexpr std::int64_t nodes = 240;
+    const auto sized = checked(buffers, alignment, "plan_memory");
+    auto plan = detail::greedy_plan(sized);
+    if (plan.optimal() || sized.size() > searched_buffers) return plan;
+    const std::int64_t live = plan.lower_bound;
+    auto searched = plan_improver(sized, std::move(plan), {.nodes = nodes}).minimise();
+    searched.plan.lower_bound = live;
+    return std::move(searched.plan);
+}
 
-    placement best{std::vector<std::int64_t>(sized.size(), 0),
-                   std::numeric_limits<std::int64_t>::max()};
-    const auto offer = [&](placement candidate) {
-        if (candidate.height < best.height) best = std::move(candidate);
-        return best.height == lower_bound;
-    };
-    for (const auto& sequence : portfolio(sized, sums)) {
-        if (offer(place_in_gaps(sized, sequence, fit::lowest)) ||
-            offer(place_in_gaps(sized, sequence, fit::tightest)) ||
-            offer(stack_lowest_first(sized, sequence))) {
-            break;
-        }
+searched_memory_plan minimise_memory(std::span<const planned_buffer> buffers,
+                                     std::int64_t alignment, const memory_search_limit& limit) {
+    constexpr const char* place = "minimise_memory";
+    check(limit, place);
+    const auto sized = checked(buffers, alignment, place);
+    return plan_improver(sized, detail::greedy_plan(sized), limit).minimise();
+}
+
+searched_memory_plan fit_memory(std::span<const planned_buffer> buffers, std::int64_t capacity,
+                                std::int64_t alignment, const memory_search_limit& limit) {
+    constexpr const char* place = "fit_memory";
+    check(limit, place);
+    if (capacity < 0) {
+        throw error(errc::bad_input, place, fmt::format("a capacity of {} bytes", capacity),
+                    "give 0 or more");
     }
-    return {std::move(best.offsets), best.height, lower_bound};
+    const auto sized = checked(buffers, alignment, place);
+    return plan_improver(sized, detail::greedy_plan(sized), limit).fit(capacity);
 }
 
 void check_plan(std::span<const planned_buffer> buffers, const memory_plan& plan) {
@@ -229,7 +196,7 @@ void check_plan(std::span<const planned_buffer> buffers, const memory_plan& plan
                                      plan.offsets[i], end, plan.arena_bytes));
         }
         for (index j = 0; j < i; ++j) {
-            if (alive_together(buffers[i], buffers[j]) && buffers[i].bytes > 0 &&
+            if (detail::alive_together(buffers[i], buffers[j]) && buffers[i].bytes > 0 &&
                 buffers[j].bytes > 0 && plan.offsets[i] < plan.offsets[j] + buffers[j].bytes &&
                 plan.offsets[j] < end) {
                 throw broken(fmt::format("buffers {} and {} are alive together and overlap", j, i));

@@ -2,65 +2,16 @@
 #include "lathe/network/memory_planner.hpp"
 
 #include <catch2/catch.hpp>
+
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
 #include <limits>
-#include <numeric>
-#include <sstream>
 
 #include "lathe/core/error.hpp"
 #include "lathe/core/rng.hpp"
+#include "network/memory_instances.hpp"
 
 using namespace lathe;
-using buffers = std::vector<planned_buffer>;
-
-namespace {
-
-std::int64_t live_at(const buffers& all, std::int32_t time) {
-    std::int64_t sum = 0;
-    for (const auto& b : all) {
-        if (b.first <= time && time <= b.last) sum += b.bytes;
-    }
-    return sum;
-}
-
-/// Smallest arena by trying every order: lowest fit on top of what lies below in time reaches an
-/// optimal placement for some order, because in one every buffer rests on the floor or on another.
-std::int64_t smallest_arena(const buffers& all) {
-    std::vector<std::size_t> order(all.size());
-    std::iota(order.begin(), order.end(), std::size_t{0});
-    std::int64_t best = std::numeric_limits<std::int64_t>::max();
-    do {
-        std::vector<std::int64_t> top(all.size(), 0);
-        std::int64_t height = 0;
-        for (std::size_t i = 0; i < order.size(); ++i) {
-            const auto& below = all[order[i]];
-            const std::int64_t end = top[order[i]] + below.bytes;
-            height = std::max(height, end);
-            for (std::size_t j = i + 1; j < order.size(); ++j) {
-                const auto& above = all[order[j]];
-                if (above.first <= below.last && below.first <= above.last) {
-                    top[order[j]] = std::max(top[order[j]], end);
-                }
-            }
-        }
-        best = std::min(best, height);
-    } while (std::next_permutation(order.begin(), order.end()));
-    return best;
-}
-
-buffers random_buffers(rng& random, std::uint32_t count, std::uint32_t times, std::uint32_t size) {
-    buffers result(count);
-    for (auto& b : result) {
-        b.bytes = random.below(size);
-        b.first = static_cast<std::int32_t>(random.below(times));
-        b.last = b.first + static_cast<std::int32_t>(random.below(times / 2 + 1));
-    }
-    return result;
-}
-
-}  // namespace
+using namespace lathe::test;
 
 TEST_CASE("buffers that are never alive together share their place") {
     const buffers all{{100, 0, 1}, {100, 2, 3}, {100, 4, 4}};
@@ -145,32 +96,13 @@ TEST_CASE("a chain of layers is planned optimally") {
 }
 
 TEST_CASE("hard public instances are planned within a quarter above the bound") {
-    const std::filesystem::path folder =
-        std::filesystem::path(LATHE_SOURCE_DIR) / "../shared/data/minimalloc";
-    if (!std::filesystem::is_directory(folder)) {
+    const auto files = minimalloc_files();
+    if (files.empty()) {
         WARN("skipped: the MiniMalloc instances are not there");
         return;
     }
-    std::vector<std::filesystem::path> files;
-    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-        if (entry.path().extension() == ".csv") files.push_back(entry.path());
-    }
-    std::sort(files.begin(), files.end());
-    REQUIRE_FALSE(files.empty());
     for (const auto& file : files) {
-        std::ifstream in(file);
-        std::string line;
-        REQUIRE(std::getline(in, line));
-        REQUIRE(line == "id,lower,upper,size");
-        buffers all;
-        while (std::getline(in, line)) {
-            std::istringstream row(line);
-            std::int64_t id = 0, bytes = 0;
-            std::int32_t lower = 0, upper = 0;
-            char comma = 0;
-            REQUIRE(row >> id >> comma >> lower >> comma >> upper >> comma >> bytes);
-            all.push_back({bytes, lower, upper - 1});
-        }
+        const auto all = read_minimalloc(file);
         const auto plan = plan_memory(all, 1);
         check_plan(all, plan);
         const double gap =
