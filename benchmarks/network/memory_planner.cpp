@@ -16,8 +16,8 @@ std::vector<planned_buffer> chain(std::int64_t count, std::int64_t life) {
     rng random(1);
     std::vector<planned_buffer> buffers;
     for (std::int32_t t = 0; t < count; ++t) {
-        const auto last = t + static_cast<std::int32_t>(
-                                  random.below(static_cast<std::uint32_t>(life) + 1));
+        const auto last =
+            t + static_cast<std::int32_t>(random.below(static_cast<std::uint32_t>(life) + 1));
         buffers.push_back({64 * (1 + std::int64_t{random.below(1000)}), t, last});
     }
     return buffers;

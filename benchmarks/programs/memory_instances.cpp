@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // usage: memory_instances FILE...
 //
-// Instances of memory planning in MiniMalloc's format: NAME.CAPACITY.csv with the columns lower, upper
-// (excluded) and size. Fits each into its capacity and prints one JSON object a line.
+// Instances of memory planning in MiniMalloc's format: NAME.CAPACITY.csv with the columns lower,
+// upper (excluded) and size. Fits each into its capacity and prints one JSON object a line.
 #include <fmt/format.h>
 
 #include <cstdint>

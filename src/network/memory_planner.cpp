@@ -20,8 +20,8 @@ namespace {
 using index = std::size_t;
 
 /// A copy with aligned sizes. Everything below works on it.
-std::vector<planned_buffer> checked(std::span<const planned_buffer> buffers,
-                                    std::int64_t alignment, const char* place) {
+std::vector<planned_buffer> checked(std::span<const planned_buffer> buffers, std::int64_t alignment,
+                                    const char* place) {
     if (alignment < 1 || !std::has_single_bit(static_cast<std::uint64_t>(alignment))) {
         throw error(errc::bad_input, place, fmt::format("alignment {}", alignment),
                     "give a power of two");
@@ -40,10 +40,10 @@ std::vector<planned_buffer> checked(std::span<const planned_buffer> buffers,
                         "give first <= last");
         }
         if (b.bytes > std::numeric_limits<std::int64_t>::max() - alignment - total) {
-            throw error(errc::bad_input, place,
-                        fmt::format("buffer {} with {} bytes makes the sum of sizes too large", i,
-                                    b.bytes),
-                        "keep the sum below 2^63");
+            throw error(
+                errc::bad_input, place,
+                fmt::format("buffer {} with {} bytes makes the sum of sizes too large", i, b.bytes),
+                "keep the sum below 2^63");
         }
         b.bytes = (b.bytes + alignment - 1) & ~(alignment - 1);
         total += b.bytes;
@@ -77,8 +77,8 @@ public:
                                                               : memory_proof::stopped);
     }
 
-    /// Tries the lower bound, then halves what is between it and the plan. Capacities that use up their
-    /// share of nodes are left for the next round, which has larger shares.
+    /// Tries the lower bound, then halves what is between it and the plan. Capacities that use up
+    /// their share of nodes are left for the next round, which has larger shares.
     searched_memory_plan minimise() && {
         auto share = first_share * static_cast<std::int64_t>(buffers_.size());
         for (; !plan_.optimal() && meter_.left() > 0; share *= share_growth) {
@@ -186,8 +186,7 @@ void check_plan(std::span<const planned_buffer> buffers, const memory_plan& plan
         return error(errc::internal, "check_plan", std::move(problem));
     };
     if (plan.offsets.size() != buffers.size()) {
-        throw broken(
-            fmt::format("{} offsets for {} buffers", plan.offsets.size(), buffers.size()));
+        throw broken(fmt::format("{} offsets for {} buffers", plan.offsets.size(), buffers.size()));
     }
     for (index i = 0; i < buffers.size(); ++i) {
         const std::int64_t end = plan.offsets[i] + buffers[i].bytes;

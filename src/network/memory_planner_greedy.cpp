@@ -52,8 +52,8 @@ order descending(const std::vector<planned_buffer>& buffers, Key key) {
     return result;
 }
 
-/// The portfolio of Pisarchyk and Lee (2020, size and breadth), of TVM (conflicts) and of MiniMalloc
-/// (Moffitt 2023: lifetime, area), and order of birth.
+/// The portfolio of Pisarchyk and Lee (2020, size and breadth), of TVM (conflicts) and of
+/// MiniMalloc (Moffitt 2023: lifetime, area), and order of birth.
 std::vector<order> portfolio(const std::vector<planned_buffer>& buffers,
                              const std::vector<std::pair<std::int32_t, std::int64_t>>& sums) {
     const auto lifetime = [&](index i) {
@@ -75,8 +75,10 @@ std::vector<order> portfolio(const std::vector<planned_buffer>& buffers,
         descending(buffers, [&](index i) { return buffers[i].bytes; }),
         descending(buffers, [&](index i) { return breadth[i]; }),
         descending(buffers,
-                   [&](index i) { return static_cast<double>(buffers[i].bytes) *
-                                         static_cast<double>(lifetime(i)); }),
+                   [&](index i) {
+                       return static_cast<double>(buffers[i].bytes) *
+                              static_cast<double>(lifetime(i));
+                   }),
         descending(buffers, lifetime),
         descending(buffers, [&](index i) { return conflicts[i]; }),
         descending(buffers, [&](index i) { return -std::int64_t{buffers[i].first}; }),
@@ -131,9 +133,9 @@ placement stack_lowest_first(const std::vector<planned_buffer>& buffers, const o
     placement result{std::vector<std::int64_t>(buffers.size(), 0), 0};
     order waiting = preference;
     while (!waiting.empty()) {
-        const auto lowest = std::min_element(
-            waiting.begin(), waiting.end(),
-            [&](index a, index b) { return result.offsets[a] < result.offsets[b]; });
+        const auto lowest = std::min_element(waiting.begin(), waiting.end(), [&](index a, index b) {
+            return result.offsets[a] < result.offsets[b];
+        });
         const index i = *lowest;
         waiting.erase(lowest);
         const std::int64_t end = result.offsets[i] + buffers[i].bytes;

@@ -15,8 +15,8 @@ namespace lathe::detail {
     return a.first <= b.last && b.first <= a.last;
 }
 
-/// Best of a portfolio of orders and placements; stops at the lower bound, the largest sum alive at one
-/// time. Sizes are taken as they are. O(k n^2) for n buffers and k orders.
+/// Best of a portfolio of orders and placements; stops at the lower bound, the largest sum alive at
+/// one time. Sizes are taken as they are. O(k n^2) for n buffers and k orders.
 [[nodiscard]] memory_plan greedy_plan(const std::vector<planned_buffer>& buffers);
 
 }  // namespace lathe::detail

@@ -31,9 +31,10 @@ public:
     [[nodiscard]] const skyline& sky() const noexcept { return sky_; }
 
 private:
-    static constexpr int deepest = 4'000;  // keeps the recursion within 2 MB of stack
+    static constexpr int deepest = 2'000;  // keeps the recursion within 1 MB of stack
 
-    /// Precondition: each section of the part has waiting buffers, and they join it to its neighbours.
+    /// Precondition: each section of the part has waiting buffers, and they join it to its
+    /// neighbours.
     bool solve(section_range part) {
         if (nodes_ == 0 || depth_ == deepest || !meter_.spend()) {
             stopped_ = true;
@@ -70,14 +71,18 @@ private:
             part.last = s;
             parts.emplace_back(slack, part);
         }
-        std::stable_sort(parts.begin(), parts.end(),
-                         [](const auto& a, const auto& b) { return a.first < b.first; });
-        return std::all_of(parts.begin(), parts.end(),
-                           [&](const auto& p) { return solve(p.second); });
+        std::sort(parts.begin(), parts.end(), [](const auto& a, const auto& b) {
+            return std::pair(a.first, a.second.first) < std::pair(b.first, b.second.first);
+        });
+        for (const auto& [slack, part] : parts) {
+            if (!solve(part)) return false;
+        }
+        return true;
     }
 
-    /// Of all sections in valleys the one with the fewest candidates, then with the least slack. Only in
-    /// a valley, a run of equal floors between higher ones, is it known what a buffer rests on.
+    /// Of all sections in valleys the one with the fewest candidates, then with the least slack.
+    /// Only in a valley, a run of equal floors between higher ones, is it known what a buffer rests
+    /// on.
     std::size_t fewest_choices(section_range part) const {
         std::size_t best = part.first;
         std::pair best_key{std::numeric_limits<std::int64_t>::max(), std::int64_t{0}};
@@ -108,8 +113,8 @@ private:
                 result.push_back(i);
             }
         }
-        std::stable_sort(result.begin(), result.end(), [&](std::size_t a, std::size_t b) {
-            return ranks_[a] < ranks_[b];
+        std::sort(result.begin(), result.end(), [&](std::size_t a, std::size_t b) {
+            return std::pair(ranks_[a], a) < std::pair(ranks_[b], b);
         });
         return result;
     }
@@ -193,8 +198,9 @@ void placement_search::rank_buffers() {
     const auto ranked = [&](auto key) {
         std::vector<std::size_t> sequence(buffers_.size());
         std::iota(sequence.begin(), sequence.end(), std::size_t{0});
-        std::stable_sort(sequence.begin(), sequence.end(),
-                         [&](std::size_t a, std::size_t b) { return key(a) > key(b); });
+        std::sort(sequence.begin(), sequence.end(), [&](std::size_t a, std::size_t b) {
+            return std::pair(key(b), a) < std::pair(key(a), b);
+        });
         ranking ranks(buffers_.size());
         for (std::size_t k = 0; k < sequence.size(); ++k) {
             ranks[sequence[k]] = static_cast<double>(k);

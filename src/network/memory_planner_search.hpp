@@ -34,12 +34,13 @@ enum class fit_result { fits, impossible, stopped };
 
 /// Finds a placement within a capacity or proves that there is none.
 ///
-/// One tree places from the bottom up and keeps to placements in which no buffer could be moved down
-/// (Moffitt 2023). It branches on a valley of the skyline, there on the section that leaves the fewest
-/// choices: each buffer that can rest on the floor, in the order of a ranking, or none. A section whose
-/// waiting buffers, each from its release on, cannot be stacked within the capacity ends the branch.
-/// Sections that no waiting buffer joins are solved apart. Trees with other rankings follow one that has
-/// used up its share of nodes; the shares grow, so that one of them is complete in the end.
+/// One tree places from the bottom up and keeps to placements in which no buffer could be moved
+/// down (Moffitt 2023). It branches on a valley of the skyline, there on the section that leaves
+/// the fewest choices: each buffer that can rest on the floor, in the order of a ranking, or none.
+/// A section whose waiting buffers, each from its release on, cannot be stacked within the capacity
+/// ends the branch. Sections that no waiting buffer joins are solved apart. Trees with other
+/// rankings follow one that has used up its share of nodes; the shares grow, so that one of them is
+/// complete in the end.
 class placement_search {
 public:
     /// Keeps a reference. Precondition: positive sizes.
@@ -51,9 +52,9 @@ public:
         return part.first <= map_.spans[buffer].first && map_.spans[buffer].last <= part.last;
     }
 
-    /// Looks for a placement of one part with at most `nodes` nodes. Precondition: the capacity holds
-    /// all that is alive at a time.
-    /// fits: `offsets` of the part's buffers are set; impossible: needed() is a lower bound.
+    /// Looks for a placement of one part with at most `nodes` nodes. Precondition: the capacity
+    /// holds all that is alive at a time. fits: `offsets` of the part's buffers are set;
+    /// impossible: needed() is a lower bound.
     [[nodiscard]] fit_result fit(section_range part, std::int64_t capacity, std::int64_t nodes,
                                  node_meter& meter, std::vector<std::int64_t>& offsets);
     [[nodiscard]] std::int64_t needed() const noexcept { return needed_; }

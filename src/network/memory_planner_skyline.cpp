@@ -146,8 +146,8 @@ void skyline::raise_releases(section_range raised) {
     }
 }
 
-/// Stacks the waiting buffers of one section by their releases: no placement ends lower there. The lowest
-/// release becomes the floor, which changes no release.
+/// Stacks the waiting buffers of one section by their releases: no placement ends lower there. The
+/// lowest release becomes the floor, which changes no release.
 bool skyline::update(std::size_t section) {
     auto& members = members_[section];
     sort_by_release(members);

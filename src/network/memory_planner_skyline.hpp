@@ -27,22 +27,23 @@ struct section_map {
 /// O(n log n + sum of members).
 [[nodiscard]] section_map make_sections(const std::vector<planned_buffer>& buffers);
 
-/// Sections with a floor that only rises: buffers are placed upon it. Each waiting buffer has a release,
-/// the lowest offset that the floors under it leave. Every change can be undone.
+/// Sections with a floor that only rises: buffers are placed upon it. Each waiting buffer has a
+/// release, the lowest offset that the floors under it leave. Every change can be undone.
 ///
-/// It relies on one property of the placement looked for, the one with the smallest sum of offsets: no
-/// buffer in it could be moved down. States that would only lead to others are refused.
+/// It relies on one property of the placement looked for, the one with the smallest sum of offsets:
+/// no buffer in it could be moved down. States that would only lead to others are refused.
 class skyline {
 public:
-    /// Keeps references. Preconditions: positive sizes; the capacity holds all that is alive at a time.
+    /// Keeps references. Preconditions: positive sizes; the capacity holds all that is alive at a
+    /// time.
     skyline(const std::vector<planned_buffer>& buffers, const section_map& map,
             std::int64_t capacity);
 
     /// Puts a waiting buffer at its release. False when the rest cannot be placed; undo is due.
     /// Precondition: the floor is the same in all sections of the buffer.
     [[nodiscard]] bool place(std::size_t buffer);
-    /// Nothing will rest on the floor of the section: it rises to the next offset where something can.
-    /// False when the rest cannot be placed; undo is due.
+    /// Nothing will rest on the floor of the section: it rises to the next offset where something
+    /// can. False when the rest cannot be placed; undo is due.
     [[nodiscard]] bool leave_gap(std::size_t section);
 
     [[nodiscard]] std::size_t mark() const noexcept { return changes_.size(); }
@@ -62,8 +63,8 @@ public:
     /// Whether a waiting buffer is in this section and in the next.
     [[nodiscard]] bool joined_to_next(std::size_t section) const { return crossing_[section] != 0; }
 
-    /// The smallest capacity with which one more state would have been accepted. When all of a search
-    /// has failed, no placement is smaller.
+    /// The smallest capacity with which one more state would have been accepted. When all of a
+    /// search has failed, no placement is smaller.
     [[nodiscard]] std::int64_t needed() const noexcept { return needed_; }
 
 private:

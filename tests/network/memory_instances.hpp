@@ -65,7 +65,8 @@ inline buffers random_buffers(rng& random, std::uint32_t count, std::uint32_t ti
     return result;
 }
 
-/// Whether the buffers fit when those with offsets lie there: tries every whole offset of the others.
+/// Whether the buffers fit when those with offsets lie there: tries every whole offset of the
+/// others.
 inline bool fits_by_trial(const buffers& all, std::int64_t capacity,
                           std::vector<std::int64_t>& offsets) {
     const std::size_t next = offsets.size();
@@ -76,8 +77,8 @@ inline bool fits_by_trial(const buffers& all, std::int64_t capacity,
         for (std::size_t j = 0; j < next && free; ++j) {
             const auto& other = all[j];
             const bool together = b.first <= other.last && other.first <= b.last;
-            free = !together || offset + b.bytes <= offsets[j] ||
-                   offsets[j] + other.bytes <= offset;
+            free =
+                !together || offset + b.bytes <= offsets[j] || offsets[j] + other.bytes <= offset;
         }
         if (!free) continue;
         offsets.push_back(offset);
@@ -96,8 +97,8 @@ inline std::int64_t smallest_arena_by_trial(const buffers& all) {
     return capacity;
 }
 
-/// Almost `load` bytes alive at every time, in order of start: at each some buffers end and others of
-/// the same sum begin, none of one byte. One in fifteen needs more than the largest live sum.
+/// Almost `load` bytes alive at every time, in order of start: at each some buffers end and others
+/// of the same sum begin, none of one byte. One in fifteen needs more than the largest live sum.
 inline buffers full_load(rng& random, std::uint32_t load, std::int32_t times) {
     buffers all;
     std::vector<std::size_t> alive;

@@ -19,7 +19,8 @@ namespace {
 
 /// Few sizes, so that many sums tie; at least one byte each.
 buffers tiny_instance(rng& random) {
-    auto all = random_buffers(random, 4 + random.below(4), 3 + random.below(8), 3 + random.below(9));
+    auto all =
+        random_buffers(random, 4 + random.below(4), 3 + random.below(8), 3 + random.below(9));
     for (auto& b : all) ++b.bytes;
     return all;
 }
@@ -215,8 +216,8 @@ TEST_CASE("public hard instances fit into their capacity") {
         const auto all = read_minimalloc(file);
         const std::int64_t capacity = std::stoll(file.stem().extension().string().substr(1));
         const auto result = fit_memory(all, capacity, 1, {.nodes = 200'000});
-        INFO(file.filename().string() << ": " << result.plan.arena_bytes << " bytes after "
-                                      << result.nodes << " nodes");
+        INFO(file.filename().string()
+             << ": " << result.plan.arena_bytes << " bytes after " << result.nodes << " nodes");
         CHECK(result.proof == memory_proof::fits);
         CHECK(result.plan.arena_bytes <= capacity);
         CHECK_NOTHROW(check_plan(all, result.plan));

@@ -20,7 +20,8 @@ struct planned_buffer {
 struct memory_plan {
     std::vector<std::int64_t> offsets;  ///< one per buffer, multiples of the alignment
     std::int64_t arena_bytes = 0;       ///< end of the highest buffer
-    /// No placement is smaller: the largest sum of sizes alive at one time, or what a search proved.
+    /// No placement is smaller: the largest sum of sizes alive at one time, or what a search
+    /// proved.
     std::int64_t lower_bound = 0;
 
     [[nodiscard]] bool optimal() const noexcept { return arena_bytes == lower_bound; }
@@ -32,16 +33,16 @@ struct memory_plan {
     }
 };
 
-/// Best of a portfolio of greedy orders (by size, lifetime, area, start, ...) and placements (lowest gap,
-/// tightest gap, stacked), deterministic. Where it misses the lower bound and there are few buffers, a
-/// search of a few hundred nodes follows; `lower_bound` stays the largest sum alive at one time.
-/// Sizes are rounded up to `alignment`, a power of two. O(k n^2) for n buffers and k orders.
-/// Throws bad_input for a negative size or last < first, naming the buffer's index.
+/// Best of a portfolio of greedy orders (by size, lifetime, area, start, ...) and placements
+/// (lowest gap, tightest gap, stacked), deterministic. Where it misses the lower bound and there
+/// are few buffers, a search of a few hundred nodes follows; `lower_bound` stays the largest sum
+/// alive at one time. Sizes are rounded up to `alignment`, a power of two. O(k n^2) for n buffers
+/// and k orders. Throws bad_input for a negative size or last < first, naming the buffer's index.
 [[nodiscard]] memory_plan plan_memory(std::span<const planned_buffer> buffers,
                                       std::int64_t alignment = 64);
 
-/// When a search gives up. The nodes alone make its result deterministic; a time limit that is reached
-/// makes it depend on the machine.
+/// When a search gives up. The nodes alone make its result deterministic; a time limit that is
+/// reached makes it depend on the machine.
 struct memory_search_limit {
     std::int64_t nodes = 1'000'000;
     std::optional<std::chrono::milliseconds> time = std::nullopt;
@@ -62,8 +63,8 @@ struct searched_memory_plan {
 
 /// The smallest arena by branch and bound (after Moffitt, MiniMalloc, ASPLOS 2023; docs/memory.md)
 /// behind the portfolio of plan_memory. `proof` is optimal or stopped.
-/// Memory O(n s) for n buffers and s moments that differ in what is alive; time exponential in n, so
-/// that the limit matters. Throws as plan_memory, and bad_input for a negative limit.
+/// Memory O(n s) for n buffers and s moments that differ in what is alive; time exponential in n,
+/// so that the limit matters. Throws as plan_memory, and bad_input for a negative limit.
 [[nodiscard]] searched_memory_plan minimise_memory(std::span<const planned_buffer> buffers,
                                                    std::int64_t alignment = 64,
                                                    const memory_search_limit& limit = {});
