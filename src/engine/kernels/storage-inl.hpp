@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// Loads and stores of float32 vectors from and to tensors stored as float or bf16. Included once per
+// target, by sources that use foreach_target.
+#if defined(LATHE_KERNELS_STORAGE_INL) == defined(HWY_TARGET_TOGGLE)
+#ifdef LATHE_KERNELS_STORAGE_INL
+#undef LATHE_KERNELS_STORAGE_INL
+#else
+#define LATHE_KERNELS_STORAGE_INL
+#endif
+
+#include <hwy/highway.h>
+
+#include <cstdint>
+
+#include "engine/kernels/bf16.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace lathe::kernels::HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+template <class D>
+HWY_INLINE hn::Vec<D> load(D d, const float* from) {
+    return hn::LoadU(d, from);
+}
+
+template <class D>
+HWY_INLINE hn::Vec<D> load(D d, const bf16* from) {
+    const hn::RebindToUnsigned<D> wide;
+    const hn::Rebind<std::uint16_t, D> narrow;
+    const auto bits = hn::LoadU(narrow, reinterpret_cast<const std::uint16_t*>(from));
+    return hn::BitCast(d, hn::ShiftLeft<16>(hn::PromoteTo(wide, bits)));
+}
+
+// Nearest, ties to even; NaN stays NaN.
+template <class D>
+HWY_INLINE hn::Vec<hn::Rebind<std::uint16_t, D>> round_to_bf16(D d, hn::Vec<D> value) {
+    const hn::RebindToUnsigned<D> wide;
+    const hn::RebindToSigned<D> positive;  // below 2^16: as good as unsigned
+    const hn::Rebind<std::uint16_t, D> narrow;
+    const auto bits = hn::BitCast(wide, value);
+    const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(wide, 1));
+    const auto rounded = hn::Add(bits, hn::Add(odd, hn::Set(wide, 0x7FFF)));
+    const auto quiet = hn::Or(bits, hn::Set(wide, 0x400000));
+    const auto is_nan = hn::RebindMask(wide, hn::IsNaN(value));
+    const auto high = hn::ShiftRight<16>(hn::IfThenElse(is_nan, quiet, rounded));
+    (void)d;
+    return hn::DemoteTo(narrow, hn::BitCast(positive, high));
+}
+
+template <class D>
+HWY_INLINE void store(D d, hn::Vec<D> value, float* to) {
+    hn::StoreU(value, d, to);
+}
+
+template <class D>
+HWY_INLINE void store(D d, hn::Vec<D> value, bf16* to) {
+    const hn::Rebind<std::uint16_t, D> narrow;
+    hn::StoreU(round_to_bf16(d, value), narrow, reinterpret_cast<std::uint16_t*>(to));
+}
+
+// Past the caches. Precondition: `to` is aligned to the vector.
+template <class D>
+HWY_INLINE void stream(D d, hn::Vec<D> value, float* to) {
+    hn::Stream(value, d, to);
+}
+
+template <class D>
+HWY_INLINE void stream(D d, hn::Vec<D> value, bf16* to) {
+    const hn::Rebind<std::uint16_t, D> narrow;
+    hn::Stream(round_to_bf16(d, value), narrow, reinterpret_cast<std::uint16_t*>(to));
+}
+
+}  // namespace lathe::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif
