@@ -68,7 +68,7 @@ trial take_recorded(recorded_events& events, const genotype& expected) {
 }
 
 hash64 setup_hash(const std::vector<axis>& axes, const search_goals& goals, std::size_t batch,
-                  hash64 reference_network, std::string_view optimizer_state) {
+                  hash64 member_network, std::string_view optimizer_state) {
     hasher h;
     h.add(axes.size());
     for (const axis& a : axes) {
@@ -84,7 +84,7 @@ hash64 setup_hash(const std::vector<axis>& axes, const search_goals& goals, std:
         h.add(static_cast<std::uint64_t>(s.target.streams)).add(s.limits.size());
         for (const limit_spec& l : s.limits) h.add(to_string(l));
     }
-    h.add(batch).add(reference_network);
+    h.add(batch).add(member_network);
     h.add(optimizer_state);
     return h.value();
 }

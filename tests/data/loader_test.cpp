@@ -259,6 +259,7 @@ TEST_CASE("a split is a partition, the same every time") {
     CHECK(std::accumulate(s.validation.begin(), s.validation.end(), 0.0) / 150 ==
           Approx(500).margin(100));
     for (const auto& [n, r, v] : {std::array<std::size_t, 3>{10, 0, 1},
+    STATIC_REQUIRE_FALSE(std::is_constructible_v<dataset_ref, image_set>);  // it would dangle
                                   {10, 1, 0},
                                   {10, 5, 5},
                                   {10, 10, 1},

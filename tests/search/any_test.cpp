@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
 
+#include <type_traits>
+
 #include "lathe/search/any.hpp"
 #include "lathe/search/study.hpp"
 #include "search/toy.hpp"
@@ -15,6 +17,9 @@ struct plain_space {
     [[nodiscard]] genotype canonical(const genotype& g) const { return g; }
     [[nodiscard]] network lower(const genotype& g) const { return inner.lower(g); }
 };
+
+static_assert(std::is_constructible_v<any_space, const toy::space&>);
+static_assert(!std::is_constructible_v<any_space, toy::space>, "it would refer to a temporary");
 
 TEST_CASE("a study of erased components does what the typed one does") {
     const toy::space space;
@@ -35,8 +40,8 @@ TEST_CASE("a study of erased components does what the typed one does") {
     any_cost_model erased_size(size);
     any_cost_model erased_latency(latency);
     any_store erased_store(store);
-    study erased(erased_space, erased_judge, erased_strategy, toy::edge_goals(),
-                 {.reference = erased_space.largest()}, erased_size, erased_latency);
+    study erased(erased_space, erased_judge, erased_strategy, toy::edge_goals(), {}, erased_size,
+                 erased_latency);
     erased.keep_in(erased_store);
     static_cast<void>(erased.run({.evaluations = 15}));
 

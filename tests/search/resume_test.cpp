@@ -117,5 +117,32 @@ TEST_CASE("a store of another study is refused and left alone") {
     CHECK(store.kept == before);
 }
 
+/// The axes of toy::space with other networks, and no largest member to be the reference.
+struct shifted_space {
+    toy::space inner;
+    std::uint16_t more = 0;
+
+    [[nodiscard]] const std::vector<axis>& axes() const { return inner.axes(); }
+    [[nodiscard]] genotype canonical(const genotype& g) const { return g; }
+    [[nodiscard]] network lower(const genotype& g) const {
+        return inner.lower({{static_cast<std::uint16_t>(g.genes[0] + more), g.genes[1]}});
+    }
+};
+
+TEST_CASE("a store of a space with the same axes and other networks is refused") {
+    toy::vector_store store;
+    const auto keep = [&](const shifted_space& space) {
+        toy::optimizer strategy(space.inner);
+        auto judge = toy::evaluator();
+        study s(space, judge, strategy, typed_goals<>().in("edge", {}).optimize<accuracy>(), {});
+        s.keep_in(store);
+    };
+    const shifted_space first;
+    const shifted_space other{{}, 1};
+    keep(first);
+    CHECK_NOTHROW(keep(first));
+    CHECK_THROWS_WITH(keep(other), Contains("setup"));
+}
+
 }  // namespace
 }  // namespace lathe

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <set>
+#include <type_traits>
 
 #include "lathe/search/study.hpp"
 #include "search/toy.hpp"
@@ -42,6 +43,14 @@ std::vector<point> all_members(const toy::space& s, double batch) {
     }
     return list;
 }
+
+template <class Space>
+constexpr bool makes_study =
+    std::is_constructible_v<study<toy::space, decltype(toy::evaluator()), toy::optimizer>, Space,
+                            decltype(toy::evaluator())&, toy::optimizer&, search_goals,
+                            study_settings>;
+static_assert(makes_study<const toy::space&>);
+static_assert(!makes_study<toy::space>, "it would refer to a temporary");
 
 TEST_CASE("a study finds the exact front of the members that keep the limits") {
     fixture f;

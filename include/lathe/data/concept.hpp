@@ -49,6 +49,9 @@ public:
                    std::span<std::uint8_t> images, std::span<std::int32_t> labels) {
               static_cast<const D*>(self)->read(indices, images, labels);
           }) {}
+    template <Dataset D>
+        requires(!std::same_as<D, dataset_ref>)
+    dataset_ref(const D&& data) = delete;
 
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
     [[nodiscard]] std::int32_t classes() const noexcept { return classes_; }

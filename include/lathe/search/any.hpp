@@ -25,6 +25,9 @@ public:
     template <SearchSpace S>
         requires(!std::same_as<S, any_space>)
     explicit any_space(const S& space) : object_(std::addressof(space)), calls_(&calls_of<S>) {}
+    template <SearchSpace S>
+        requires(!std::same_as<S, any_space>)
+    explicit any_space(const S&& space) = delete;
 
     [[nodiscard]] const std::vector<axis>& axes() const { return calls_->axes(object_); }
     [[nodiscard]] genotype canonical(const genotype& g) const {

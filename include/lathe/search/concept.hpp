@@ -33,8 +33,8 @@ struct trial {
     friend bool operator==(const trial&, const trial&) = default;
 };
 
-/// The first event. A study continues only what has the same setup: axes, goals, batch and
-/// optimizer with its initial state.
+/// The first event. A study continues only what has the same setup: axes, the network of one member,
+/// goals, batch and optimizer with its initial state.
 struct study_started {
     hash64 setup = 0;
 

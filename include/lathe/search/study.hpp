@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <limits>
 #include <optional>
@@ -29,7 +30,7 @@ namespace lathe {
 
 struct study_settings {
     std::size_t batch = 8;  ///< proposals asked for, and measured, together; from 1
-    /// What relative limits refer to; by default the largest member of an elastic space.
+    /// What relative limits refer to; by default the largest member of a space that has one.
     std::optional<genotype> reference;
 };
 
@@ -57,14 +58,16 @@ public:
         (detail::append(provided, models.metrics()), ...);
         detail::check_provided(ledger_.goals(), provided);
         if (!settings_.reference) {
-            if constexpr (ElasticSpace<Space>) settings_.reference = space.largest();
+            if constexpr (requires { std::optional<genotype>(space.largest()); }) {
+                settings_.reference = space.largest();
+            }
         }
         detail::check_reference(ledger_.goals(), settings_.reference.has_value());
-        // What the reference lowers to tells spaces of equal axes apart.
-        const hash64 reference_network =
-            settings_.reference ? space.lower(*settings_.reference).identity_hash() : 0;
+        // What one member lowers to tells spaces of equal axes apart.
+        const genotype one = settings_.reference.value_or(
+            genotype{std::vector<std::uint16_t>(space.axes().size(), 0)});
         setup_ = detail::setup_hash(space.axes(), ledger_.goals(), settings_.batch,
-                                    reference_network, strategy.state());
+                                    space.lower(one).identity_hash(), strategy.state());
     }
 
     /// The same for typed goals; what no component provides does not compile.
@@ -74,6 +77,12 @@ public:
         : study(space, judge, strategy, goals.untyped(), std::move(settings), models...) {
         (static_cast<void>(detail::require_provided<Used, Judge, Models...>{}), ...);
     }
+
+    // A temporary space would be gone at the first step.
+    study(const Space&&, Judge&, Strategy&, search_goals, study_settings, Models&...) = delete;
+    template <class... Used>
+    study(const Space&&, Judge&, Strategy&, const typed_goals<Used...>&, study_settings,
+          Models&...) = delete;
 
     study(const study&) = delete;
     study& operator=(const study&) = delete;
