@@ -11,7 +11,6 @@
 #include <lathe/testing/cost_model.hpp>
 
 using namespace lathe;
-using energy = metric<quantity::energy>;
 
 class energy_model {
 public:

@@ -3,10 +3,11 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace lathe {
 
@@ -30,11 +31,16 @@ struct metric {
 };
 
 using accuracy = metric<quantity::accuracy>;
+using loss = metric<quantity::loss>;
 using latency_p50 = metric<quantity::latency, statistic::p50>;
+using latency_p90 = metric<quantity::latency, statistic::p90>;
 using latency_p99 = metric<quantity::latency, statistic::p99>;
 using peak_memory = metric<quantity::peak_memory>;
+using arena_memory = metric<quantity::arena_memory>;
+using weight_memory = metric<quantity::weight_memory>;
 using macs = metric<quantity::macs>;
 using parameters = metric<quantity::parameters>;
+using energy = metric<quantity::energy>;
 
 /// A metric as a value. `scenario` is empty where the deployment does not matter (parameters, MACs).
 struct metric_id {
@@ -49,6 +55,20 @@ template <class Metric>
 [[nodiscard]] metric_id id_of(std::string scenario = {}) {
     return {Metric::of, Metric::by, std::move(scenario)};
 }
+
+/// The metrics of a component that are known at compile time: `using provided = metric_list<...>`.
+template <class... Metrics>
+struct metric_list {
+    template <class Metric>
+    static constexpr bool contains = (std::is_same_v<Metric, Metrics> || ...);
+
+    [[nodiscard]] static std::vector<metric_id> ids() { return {id_of<Metrics>()...}; }
+};
+
+/// False only where a component declares its metrics as a type and Metric is not among them.
+template <class Component, class Metric>
+concept MayProvide = !requires { typename Component::provided; } ||
+                     Component::provided::template contains<Metric>;
 
 /// "latency_p99@edge", "peak_memory@edge", "parameters".
 [[nodiscard]] std::string to_string(const metric_id& id);

@@ -29,10 +29,7 @@ struct roofline {
 /// sides with confidence 0, because no coverage was ever tested.
 class analytic_cost {
 public:
-    using provided =
-        metric_list<metric<quantity::macs>, metric<quantity::parameters>,
-                    metric<quantity::weight_memory>, metric<quantity::arena_memory>,
-                    metric<quantity::peak_memory>, metric<quantity::latency, statistic::p50>>;
+    using provided = metric_list<macs, parameters, weight_memory, arena_memory, peak_memory, latency_p50>;
     static constexpr double latency_factor = 10.0;
 
     /// Throws bad_input for a ceiling that is not above 0 and finite.

@@ -5,7 +5,6 @@
 #include <concepts>
 #include <cstddef>
 #include <span>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -42,7 +41,9 @@ private:
 /// It says what it knows and no more: an estimate carries interval, confidence and provenance, and a
 /// number that is not there has a status instead. An estimate does not depend on the other networks
 /// of the call, except where it is measured. Not thread-safe unless a model says so.
-/// Throws bad_input for a bad deployment.
+/// Throws bad_input for a bad deployment. A type with `using provided = metric_list<...>` is also checked
+/// when it is compiled. (Inside a model, whose member function hides the type of that name, write
+/// `lathe::estimate`.)
 template <class M>
 concept CostModel = requires(M& m, std::span<const network> nets, const deployment& d) {
     { std::as_const(m).metrics() } -> std::same_as<std::vector<metric_id>>;
@@ -62,19 +63,5 @@ template <class M>
 concept ObservingCostModel = CostModel<M> && requires(M& m, std::span<const observation> seen) {
     m.observe(seen);
 };
-
-/// The metrics of a model that are known at compile time: `using provided = metric_list<...>`.
-template <class... Metrics>
-struct metric_list {
-    template <class Metric>
-    static constexpr bool contains = (std::is_same_v<Metric, Metrics> || ...);
-
-    [[nodiscard]] static std::vector<metric_id> ids() { return {id_of<Metrics>()...}; }
-};
-
-/// False only where a model declares its metrics as a type and Metric is not among them.
-template <class Model, class Metric>
-concept MayProvide =
-    !requires { typename Model::provided; } || Model::provided::template contains<Metric>;
 
 }  // namespace lathe

@@ -95,7 +95,7 @@ private:
 template <Compiler Compile>
 class table_latency {
 public:
-    using provided = metric_list<metric<quantity::latency, statistic::p50>>;
+    using provided = metric_list<latency_p50>;
 
     table_latency(latency_table table, Compile compile)
         : table_(std::move(table)), compile_(std::move(compile)) {}

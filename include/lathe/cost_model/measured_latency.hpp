@@ -46,9 +46,7 @@ private:
     hash64 machine_ = 0;
 };
 
-using latency_metrics =
-    metric_list<metric<quantity::latency, statistic::p50>, metric<quantity::latency, statistic::p90>,
-                metric<quantity::latency, statistic::p99>>;
+using latency_metrics = metric_list<latency_p50, latency_p90, latency_p99>;
 
 /// Measured P50, P90 and P99 with 95 % intervals. Not thread-safe.
 template <LatencyTimer Timer>

@@ -12,8 +12,7 @@
 
 namespace lathe {
 
-using memory_metrics = metric_list<metric<quantity::weight_memory>, metric<quantity::arena_memory>,
-                                   metric<quantity::peak_memory>>;
+using memory_metrics = metric_list<weight_memory, arena_memory, peak_memory>;
 
 /// Bytes of packed weights, of one stream's arena, and of weights and all arenas, in the order of
 /// memory_metrics. Exact for an exact program, otherwise lower bounds.

@@ -9,7 +9,7 @@
 
 #include "lathe/constraint/limit.hpp"
 #include "lathe/core/deployment.hpp"
-#include "lathe/cost_model/concept.hpp"
+#include "lathe/core/metric.hpp"
 
 namespace lathe {
 
