@@ -29,15 +29,5 @@ evaluation evaluation_of(const metric_id& id, double value) {
     return {evaluation_status::done, {{id, estimate::exact(value)}}, {}};
 }
 
-evaluation current_failure() {
-    try {
-        throw;
-    } catch (const std::exception& e) {
-        return evaluation::failure(e.what());
-    } catch (...) {
-        return evaluation::failure("the evaluator threw something that is no std::exception");
-    }
-}
-
 }  // namespace detail
 }  // namespace lathe

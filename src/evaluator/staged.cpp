@@ -8,6 +8,7 @@
 
 #include "lathe/core/error.hpp"
 #include "lathe/core/rank_correlation.hpp"
+#include "lathe/evaluator/checks.hpp"
 #include "lathe/pareto/crowding.hpp"
 #include "lathe/pareto/non_dominated_sort.hpp"
 
@@ -127,12 +128,7 @@ std::vector<std::size_t> stage_race::best_first() const {
 }
 
 void stage_race::take(std::size_t k, std::vector<evaluation> evaluations) {
-    if (evaluations.size() != running_.size()) {
-        throw error(errc::bad_input, name_of(k),
-                    fmt::format("{} evaluations for {} candidates", evaluations.size(),
-                                running_.size()),
-                    "evaluate() gives one evaluation per candidate");
-    }
+    check_count(evaluations.size(), running_.size(), name_of(k));
     const metric_id& by = settings_.stages[k].judged_by;
     std::vector<std::size_t> on;
     std::vector<double> values;

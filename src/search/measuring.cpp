@@ -8,6 +8,7 @@
 
 #include "lathe/core/error.hpp"
 #include "lathe/core/text.hpp"
+#include "lathe/evaluator/checks.hpp"
 
 namespace lathe::detail {
 namespace {
@@ -158,7 +159,7 @@ std::vector<candidate> measuring::candidates(std::uint64_t first_id) const {
     return list;
 }
 
-void measuring::fail(std::size_t trial) { fail(trial, current_failure().message); }
+void measuring::fail(std::size_t trial) { fail(trial, evaluation::current_failure().message); }
 
 void measuring::fail(std::size_t trial, std::string why) {
     trials_[trial].status = trial_status::failed;
@@ -186,12 +187,7 @@ void measuring::merge(const std::vector<std::vector<metric_estimate>>& lists) {
 }
 
 void measuring::merge(const std::vector<evaluation>& evaluations) {
-    if (evaluations.size() != nets_.size()) {
-        throw error(
-            errc::bad_input, "evaluator",
-            fmt::format("{} evaluations for {} candidates", evaluations.size(), nets_.size()),
-            "evaluate() gives one evaluation per candidate");
-    }
+    check_count(evaluations.size(), nets_.size());
     for (std::size_t k = 0; k < evaluations.size(); ++k) {
         const evaluation& e = evaluations[k];
         if (e.status == evaluation_status::failed) {

@@ -27,6 +27,7 @@ struct counting_evaluator {
     static constexpr thread_safety safety = thread_safety::basic;
     int calls = 0;
     bool fail = false;
+    std::size_t missing = 0;  ///< evaluations too few
 
     [[nodiscard]] static std::vector<metric_id> metrics() { return provided::ids(); }
     [[nodiscard]] std::vector<evaluation> evaluate(std::span<const candidate> c, fidelity f) {
@@ -41,6 +42,7 @@ struct counting_evaluator {
                     {evaluation_status::done, {{id_of<accuracy>(), estimate::exact(value)}}, {}});
             }
         }
+        result.resize(result.size() - missing);
         return result;
     }
 };
@@ -83,6 +85,7 @@ TEST_CASE("function_evaluator turns what its function does into values") {
     }
     CHECK(result[1].message.find("accuracy") != std::string::npos);
     CHECK(result[2].message == "out of memory");
+    CHECK(result[3].message.find("no std::exception") != std::string::npos);
     CHECK(e.evaluate({}, {}).empty());
 }
 
@@ -132,8 +135,15 @@ TEST_CASE("cached_evaluator asks once for equal networks and again after a failu
     const auto failed = unlucky.evaluate(asked, {});
     CHECK(failed[1].status == evaluation_status::failed);
     CHECK(inner.calls == 5);
+    CHECK(unlucky.hits() == 0);
     inner.fail = false;
     CHECK(unlucky.evaluate(asked, {})[1].status == evaluation_status::done);
+    CHECK(unlucky.hits() == 1);
+
+    const std::vector<candidate> empty = {{9, {}, nullptr}};
+    CHECK_THROWS_WITH(cached.evaluate(empty, {}), Catch::Contains("candidate 9"));
+    inner.missing = 1;
+    CHECK_THROWS_WITH(cached.evaluate(asked, {0.25}), Catch::Contains("1 evaluations for 2"));
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "lathe/engine/compile.hpp"
 #include "lathe/engine/executor.hpp"
 #include "lathe/engine/network_timing.hpp"
+#include "lathe/evaluator/function.hpp"
 #include "lathe/evaluator/supernet.hpp"
 #include "lathe/optimizer/nsga2.hpp"
 #include "lathe/search/study.hpp"

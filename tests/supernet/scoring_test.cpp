@@ -143,4 +143,7 @@ TEST_CASE("the evaluator judges members and turns trouble into failures") {
 
     weights.tensors().at(parameters_of(good.at(1).operation)[0].ref->tensor).value[0] = NAN;
     CHECK(judge.evaluate(members, {}).at(0).status == evaluation_status::failed);
+    const auto without_network = judge.evaluate(std::vector<candidate>(1), {});
+    CHECK(without_network.at(0).status == evaluation_status::failed);
+    CHECK_THAT(without_network.at(0).message, Catch::Contains("it has no network"));
 }

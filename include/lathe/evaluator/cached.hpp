@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "lathe/evaluator/checks.hpp"
 #include "lathe/evaluator/concept.hpp"
 #include "lathe/evaluator/provided.hpp"
 #include "lathe/network/network.hpp"
@@ -25,39 +26,47 @@ public:
     explicit cached_evaluator(Inner& inner) : inner_(&inner) {}
 
     [[nodiscard]] std::vector<metric_id> metrics() const { return inner_->metrics(); }
-    /// Candidates answered without asking `inner`.
+    /// Candidates whose evaluation another one had already brought.
     [[nodiscard]] std::uint64_t hits() const noexcept { return hits_; }
 
-    /// Precondition: every candidate has a network.
+    /// Throws bad_input for a candidate without a network, and what `inner` throws.
     [[nodiscard]] std::vector<evaluation> evaluate(std::span<const candidate> candidates,
                                                    fidelity f) {
         std::vector<candidate> misses;
         std::map<key, std::size_t> position;
         for (const candidate& c : candidates) {
-            const key k{c.net->identity_hash(), f.effort};
+            const key k = key_of(c, f);
             if (!known_.contains(k) && position.emplace(k, misses.size()).second) {
                 misses.push_back(c);
             }
         }
-        hits_ += candidates.size() - misses.size();
         std::vector<evaluation> fresh;
         if (!misses.empty()) fresh = inner_->evaluate(misses, f);
+        detail::check_count(fresh.size(), misses.size());
+        const std::size_t known_before = known_.size();
         for (const auto& [k, i] : position) {
-            if (fresh.at(i).status == evaluation_status::done) known_.emplace(k, fresh[i]);
+            if (fresh[i].status == evaluation_status::done) known_.emplace(k, fresh[i]);
         }
+        const std::size_t brought = known_.size() - known_before;
 
         std::vector<evaluation> result;
         result.reserve(candidates.size());
+        std::size_t answered = 0;
         for (const candidate& c : candidates) {
-            const key k{c.net->identity_hash(), f.effort};
+            const key k = key_of(c, f);
             const auto hit = known_.find(k);
+            if (hit != known_.end()) ++answered;
             result.push_back(hit != known_.end() ? hit->second : fresh[position.at(k)]);
         }
+        hits_ += answered - brought;
         return result;
     }
 
 private:
     using key = std::pair<hash64, double>;
+    static key key_of(const candidate& c, fidelity f) {
+        return {detail::network_of(c).identity_hash(), f.effort};
+    }
 
     Inner* inner_;
     std::map<key, evaluation> known_;

@@ -4,6 +4,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <exception>
 #include <span>
 #include <string>
 #include <utility>
@@ -42,6 +43,16 @@ struct evaluation {
     [[nodiscard]] static evaluation failure(std::string why) {
         return {evaluation_status::failed, {}, std::move(why)};
     }
+    /// The exception that is being handled, whatever its type. Only within a catch block.
+    [[nodiscard]] static evaluation current_failure() {
+        try {
+            throw;
+        } catch (const std::exception& e) {
+            return failure(e.what());
+        } catch (...) {
+            return failure("something was thrown that is no std::exception");
+        }
+    }
 };
 
 /// How much effort an evaluation is worth: 1 is everything, 0.25 about a quarter of the data.
@@ -64,7 +75,7 @@ enum class thread_safety : std::uint8_t {
 template <class E>
 concept Evaluator = requires(E& e, const E& constant, std::span<const candidate> c, fidelity f) {
     { e.evaluate(c, f) } -> std::same_as<std::vector<evaluation>>;
-    { constant.metrics() } -> std::convertible_to<std::vector<metric_id>>;
+    { constant.metrics() } -> std::same_as<std::vector<metric_id>>;
     { E::safety } -> std::convertible_to<thread_safety>;
 };
 

@@ -3,12 +3,12 @@
 #pragma once
 
 #include <concepts>
-#include <exception>
 #include <span>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
-#include "lathe/cost_model/concept.hpp"
+#include "lathe/core/metric.hpp"
 #include "lathe/evaluator/concept.hpp"
 
 namespace lathe {
@@ -17,8 +17,6 @@ namespace detail {
 
 /// A finite value becomes an exact estimate of the metric, anything else a failure that names it.
 [[nodiscard]] evaluation evaluation_of(const metric_id& id, double value);
-/// The exception that is being handled as a failure.
-[[nodiscard]] evaluation current_failure();
 
 }  // namespace detail
 
@@ -43,7 +41,7 @@ public:
             try {
                 result.push_back(detail::evaluation_of(id_of<Metric>(), f_(c)));
             } catch (...) {
-                result.push_back(detail::current_failure());
+                result.push_back(evaluation::current_failure());
             }
         }
         return result;

@@ -5,11 +5,11 @@
 #include <cstddef>
 #include <functional>
 #include <span>
-#include <string>
 #include <utility>
 #include <vector>
 
 #include "lathe/core/error.hpp"
+#include "lathe/evaluator/checks.hpp"
 #include "lathe/evaluator/concept.hpp"
 #include "lathe/evaluator/provided.hpp"
 
@@ -58,7 +58,7 @@ public:
         detail::run_parallel(candidates.size(), workers_.size(),
                              [&](std::size_t worker, std::size_t job) {
                                  auto one = workers_[worker]->evaluate(candidates.subspan(job, 1), f);
-                                 if (one.size() != 1) refuse_count(one.size());
+                                 detail::check_count(one.size(), 1);
                                  results[job] = std::move(one.front());
                              });
         return results;
@@ -67,10 +67,6 @@ public:
 private:
     [[noreturn]] static void refuse(const char* problem) {
         throw error(errc::bad_input, "parallel_evaluator", problem, "give at least one");
-    }
-    [[noreturn]] static void refuse_count(std::size_t n) {
-        throw error(errc::bad_input, "evaluator", std::to_string(n) + " evaluations for 1 candidate",
-                    "evaluate() gives one evaluation per candidate");
     }
 
     std::vector<Inner*> workers_;

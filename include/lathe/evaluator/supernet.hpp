@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <exception>
 #include <span>
 #include <vector>
 
-#include "lathe/cost_model/concept.hpp"
+#include "lathe/core/metric.hpp"
+#include "lathe/evaluator/checks.hpp"
 #include "lathe/evaluator/concept.hpp"
 #include "lathe/network/network.hpp"
 #include "lathe/supernet/scoring.hpp"
@@ -43,9 +43,9 @@ public:
         std::vector<evaluation> results;
         for (const auto& c : candidates) {
             try {
-                results.push_back(score(*c.net, f));
-            } catch (const std::exception& e) {
-                results.push_back(evaluation::failure(e.what()));
+                results.push_back(score(detail::network_of(c), f));
+            } catch (...) {
+                results.push_back(evaluation::current_failure());
             }
         }
         return results;

@@ -22,7 +22,7 @@ public:
     void add(const genotype& genes, std::span<const double> values);
     [[nodiscard]] std::size_t size() const noexcept { return rows_.size(); }
 
-    [[nodiscard]] const std::vector<metric_id>& metrics() const noexcept { return metrics_; }
+    [[nodiscard]] std::vector<metric_id> metrics() const { return metrics_; }
     [[nodiscard]] std::vector<evaluation> evaluate(std::span<const candidate> candidates,
                                                    fidelity) const;
 

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "lathe/cost_model/concept.hpp"
-#include "lathe/evaluator/function.hpp"
+#include "lathe/evaluator/concept.hpp"
 #include "lathe/network/network.hpp"
 #include "lathe/search/concept.hpp"
 #include "lathe/search/goals.hpp"

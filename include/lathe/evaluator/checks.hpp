@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// What evaluators check of candidates and of each other. Not for users of the library.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <utility>
+
+#include "lathe/core/error.hpp"
+#include "lathe/evaluator/concept.hpp"
+
+namespace lathe::detail {
+
+/// Throws bad_input for a candidate without a network.
+[[nodiscard]] inline const network& network_of(const candidate& c) {
+    if (c.net != nullptr) return *c.net;
+    throw error(errc::bad_input, "candidate " + std::to_string(c.id), "it has no network",
+                "set candidate::net");
+}
+
+/// Throws bad_input, naming `place`, unless an evaluator gave one evaluation per candidate.
+inline void check_count(std::size_t evaluations, std::size_t candidates,
+                        std::string place = "evaluator") {
+    if (evaluations == candidates) return;
+    throw error(errc::bad_input, std::move(place),
+                std::to_string(evaluations) + " evaluations for " + std::to_string(candidates) +
+                    (candidates == 1 ? " candidate" : " candidates"),
+                "evaluate() gives one evaluation per candidate");
+}
+
+}  // namespace lathe::detail
