@@ -37,6 +37,30 @@ batch_reader::batch_reader(dataset_ref data, std::vector<std::uint32_t> indices,
     }
 }
 
+batch_reader batch_reader::part(int rank, int ranks) const {
+    const auto refuse = [](std::string problem, const char* remedy) {
+        throw error(errc::bad_input, "batch_reader::part", std::move(problem), remedy);
+    };
+    if (ranks < 1 || rank < 0 || rank >= ranks) {
+        refuse(fmt::format("there is no rank {} of {}", rank, ranks), "count ranks from 0");
+    }
+    if (ranks == 1) return *this;
+    if (ranks_ != 1) refuse("this is a part already", "take parts of the whole");
+    if (options_.order != batch_order::training) {
+        refuse("evaluation has no parts", "read in the order of training");
+    }
+    batch_reader mine = *this;
+    mine.rank_ = static_cast<std::uint64_t>(rank);
+    mine.ranks_ = static_cast<std::uint64_t>(ranks);
+    mine.steps_ = steps_ / mine.ranks_;
+    if (mine.steps_ == 0) {
+        refuse(fmt::format("{} images make no batch of {} for each of {} ranks", indices_.size(),
+                           options_.batch, ranks),
+               "give more images, a smaller batch or fewer ranks");
+    }
+    return mine;
+}
+
 batch_position batch_reader::following(batch_position at) const noexcept {
     return at.step + 1 < steps_ ? batch_position{at.epoch, at.step + 1}
                                 : batch_position{at.epoch + 1, 0};
@@ -56,7 +80,7 @@ std::int32_t batch_reader::read(batch_position at, std::span<float> images,
         if (training) random.child("order").shuffle(order_);
     }
     const auto batch = static_cast<std::size_t>(options_.batch);
-    const std::size_t begin = at.step * batch;
+    const std::size_t begin = (at.step * ranks_ + rank_) * batch;
     const std::size_t count = std::min(batch, order_.size() - begin);
     const std::size_t elements = data_.shape().elements();
     if (images.size() < count * elements || labels.size() < count) {

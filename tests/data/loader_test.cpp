@@ -222,6 +222,37 @@ TEST_CASE("a reader that cannot work is refused") {
     CHECK_FAILS(good.read({0, 0}, std::span(images).first(7), labels), errc::bad_input, "7 values");
 }
 
+TEST_CASE("the parts of the ranks are the whole, batch by batch") {
+    const image_set data = numbered(47);  // 9 batches of 5: with 2 ranks the last one is left out
+    for (const int ranks : {1, 2, 3}) {
+        CAPTURE(ranks);
+        batch_reader whole = reader_of(data, 5);
+        const std::uint64_t steps = whole.steps_per_epoch() / static_cast<std::uint64_t>(ranks);
+        for (int rank = 0; rank < ranks; ++rank) {
+            loader part(reader_of(data, 5).part(rank, ranks));
+            CHECK(part.steps_per_epoch() == steps);
+            for (std::uint64_t n = 0; n < 2 * steps; ++n) {  // two epochs
+                const stored_batch got = keep(part.next());
+                CHECK(got.position == batch_position{n / steps, n % steps});
+                const batch_position there{n / steps, n % steps * static_cast<std::uint64_t>(ranks) +
+                                                          static_cast<std::uint64_t>(rank)};
+                stored_batch expected{got.position, std::vector<float>(5 * shape.elements()),
+                                      std::vector<std::int32_t>(5)};
+                REQUIRE(whole.read(there, expected.images, expected.labels) == 5);
+                CHECK(got == expected);
+            }
+        }
+    }
+    const batch_reader whole = reader_of(data, 5);
+    CHECK_FAILS(whole.part(2, 2), errc::bad_input, "no rank 2 of 2");
+    CHECK_FAILS(whole.part(-1, 2), errc::bad_input, "no rank -1");
+    CHECK_FAILS(whole.part(0, 0), errc::bad_input, "no rank 0 of 0");
+    CHECK_FAILS(whole.part(0, 2).part(0, 2), errc::bad_input, "part already");
+    CHECK_FAILS(whole.part(0, 10), errc::bad_input, "47 images", "batch of 5", "10 ranks");
+    const batch_reader judging(data, all_of(47), no_scale, {5, batch_order::evaluation, {}, 1});
+    CHECK_FAILS(judging.part(0, 2), errc::bad_input, "evaluation");
+}
+
 TEST_CASE("image sets check their sizes and labels") {
     CHECK_FAILS(image_set({2, 2, 1}, 3, {1, 2, 3}, {0}), errc::bad_input, "3 bytes");
     CHECK_FAILS(image_set({2, 2, 0}, 3, {}, {0}), errc::bad_input, "2 x 2 x 0");

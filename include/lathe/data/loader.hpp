@@ -44,6 +44,12 @@ public:
     batch_reader(dataset_ref data, std::vector<std::uint32_t> indices, const normalization& scale,
                  const batch_options& options);
 
+    /// What rank `rank` of `ranks` reads: step s of the part is step s * ranks + rank of the whole,
+    /// so that the ranks together read one global order in batches of ranks x batch() images.
+    /// Throws bad_input for a rank that is not there, for a part of a part, for evaluation, and
+    /// when there is not one full batch for each rank.
+    [[nodiscard]] batch_reader part(int rank, int ranks) const;
+
     [[nodiscard]] std::uint64_t steps_per_epoch() const noexcept { return steps_; }
     [[nodiscard]] std::int32_t batch() const noexcept { return options_.batch; }
     [[nodiscard]] image_shape shape() const noexcept { return transform_.shape(); }
@@ -61,6 +67,8 @@ private:
     image_transform transform_;
     batch_options options_;
     std::uint64_t steps_;
+    std::uint64_t rank_ = 0;
+    std::uint64_t ranks_ = 1;
     // Kept from call to call: the order of one epoch, and the bytes of one batch.
     std::uint64_t order_epoch_ = 0;
     std::vector<std::uint32_t> order_;
