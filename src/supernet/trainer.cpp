@@ -26,17 +26,24 @@ void require(bool fine, const char* setting, double value, const char* remedy) {
 }
 
 void check(const training_settings& s) {
-    require((s.seconds > 0.0) != (s.steps > 0), "seconds", s.seconds,
-            "give either seconds or steps, above 0");
+    require(std::isfinite(s.seconds) && s.seconds >= 0.0, "seconds", s.seconds,
+            "give a finite number of at least 0");
+    require(s.steps >= 0 && (s.seconds > 0.0) != (s.steps > 0), "steps",
+            static_cast<double>(s.steps), "give either seconds or steps, above 0");
     require(s.threads >= 1, "threads", s.threads, "give at least 1");
-    require(s.learning_rate > 0.0F, "learning_rate", s.learning_rate, "give a number above 0");
+    require(s.learning_rate > 0.0F && std::isfinite(s.learning_rate), "learning_rate",
+            s.learning_rate, "give a finite number above 0");
     require(s.warm_up >= 0.0 && s.warm_up < 1.0, "warm_up", s.warm_up, "give a share from 0 to 1");
     require(s.momentum >= 0.0F && s.momentum < 1.0F, "momentum", s.momentum,
             "give a number from 0 to below 1");
-    require(s.weight_decay >= 0.0F, "weight_decay", s.weight_decay, "give a number of at least 0");
+    require(s.weight_decay >= 0.0F && std::isfinite(s.weight_decay), "weight_decay", s.weight_decay,
+            "give a finite number of at least 0");
     require(s.label_smoothing >= 0.0F && s.label_smoothing < 1.0F, "label_smoothing",
             s.label_smoothing, "give a number from 0 to below 1");
-    require(s.clip_norm >= 0.0F, "clip_norm", s.clip_norm, "give a number of at least 0");
+    require(s.clip_norm >= 0.0F && std::isfinite(s.clip_norm), "clip_norm", s.clip_norm,
+            "give a finite number of at least 0");
+    require(s.checkpoint_seconds >= 0.0, "checkpoint_seconds", s.checkpoint_seconds,
+            "give a number of at least 0");
 }
 
 /// Linear warm-up, then half a cosine to zero (Loshchilov, Hutter 2017).

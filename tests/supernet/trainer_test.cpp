@@ -217,9 +217,16 @@ TEST_CASE("settings out of range are refused by name") {
         return std::string();
     };
     CHECK_THAT(refused([](auto& s) { s.threads = 0; }), Catch::Contains("threads"));
-    CHECK_THAT(refused([](auto& s) { s.seconds = 5; }), Catch::Contains("seconds"));
+    CHECK_THAT(refused([](auto& s) { s.seconds = 5; }), Catch::Contains("either seconds or steps"));
+    CHECK_THAT(refused([](auto& s) { s.seconds = -5; }), Catch::Contains("seconds is -5"));
+    CHECK_THAT(refused([](auto& s) { s.seconds = NAN; }), Catch::Contains("seconds is nan"));
     CHECK_THAT(refused([](auto& s) { s.steps = 0; }), Catch::Contains("steps"));
     CHECK_THAT(refused([](auto& s) { s.learning_rate = NAN; }), Catch::Contains("learning_rate"));
+    CHECK_THAT(refused([](auto& s) { s.learning_rate = INFINITY; }), Catch::Contains("learning_rate"));
+    CHECK_THAT(refused([](auto& s) { s.clip_norm = INFINITY; }), Catch::Contains("clip_norm"));
+    CHECK_THAT(refused([](auto& s) { s.weight_decay = INFINITY; }), Catch::Contains("weight_decay"));
+    CHECK_THAT(refused([](auto& s) { s.checkpoint_seconds = NAN; }), Catch::Contains("checkpoint_seconds"));
+    CHECK_THAT(refused([](auto& s) { s.checkpoint_seconds = -1; }), Catch::Contains("checkpoint_seconds"));
     CHECK_THAT(refused([](auto& s) { s.momentum = 1.0F; }), Catch::Contains("momentum"));
     CHECK_THAT(refused([](auto& s) { s.label_smoothing = -1; }), Catch::Contains("label_smoothing"));
 }

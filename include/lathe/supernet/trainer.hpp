@@ -69,7 +69,7 @@ struct training_settings {
     float label_smoothing = 0.1F;
     float clip_norm = 5.0F;
     teaching others = teaching::distillation;
-    double checkpoint_seconds = 120.0;
+    double checkpoint_seconds = 120.0;  ///< infinite: one at the end alone
     std::filesystem::path checkpoint;  ///< empty: none is written
 };
 
