@@ -151,6 +151,10 @@ void executor::run() {
 
 std::vector<nanoseconds> executor::time_steps(int repeats) {
     using clock = std::chrono::steady_clock;
+    if (repeats < 1) {
+        throw error(errc::bad_input, "time_steps", fmt::format("{} repeats measure nothing", repeats),
+                    "give at least 1");
+    }
     const detail::thread_scope threads(plan().target.threads);
     const std::size_t steps = state_->steps.size();
     std::vector<std::vector<double>> samples(steps);
@@ -165,7 +169,7 @@ std::vector<nanoseconds> executor::time_steps(int repeats) {
     for (auto& s : samples) {
         const auto middle = s.begin() + static_cast<std::ptrdiff_t>(s.size() / 2);
         std::nth_element(s.begin(), middle, s.end());
-        medians.emplace_back(s.empty() ? 0.0 : *middle);
+        medians.emplace_back(*middle);
     }
     return medians;
 }

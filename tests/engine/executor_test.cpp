@@ -175,4 +175,5 @@ TEST_CASE("step times cover every step") {
     const auto times = run.time_steps(5);
     REQUIRE(times.size() == run.plan().steps.size());
     for (const auto t : times) CHECK(t.value > 0.0);
+    CHECK_THROWS_WITH(run.time_steps(0), Catch::Contains("0 repeats"));
 }

@@ -49,7 +49,8 @@ public:
     /// The compiled program; the same as compile(net, target).
     [[nodiscard]] const program& plan() const noexcept;
 
-    /// Median time of each step over `repeats` runs of the whole program, in the order of steps.
+    /// Median time of each step over `repeats` runs of the whole program, in the order of steps. Throws
+    /// bad_input for fewer than 1.
     [[nodiscard]] std::vector<nanoseconds> time_steps(int repeats);
 
 private:
