@@ -127,7 +127,7 @@ void check_measurable(const search_goals& goals) {
     std::vector<metric_id> provided = supernet_evaluator::metrics();
     detail::append(provided, analytic_cost::metrics());
     detail::append(provided, memory_metrics::ids());
-    detail::append(provided, fresh_latency(timing_options{}).metrics());
+    detail::append(provided, latency_metrics::ids());
     detail::check_provided(goals, provided);
 }
 
@@ -207,23 +207,6 @@ timing_options timing_for(std::int32_t samples) {
     return options;
 }
 
-std::vector<metric_id> fresh_latency::metrics() const {
-    return {id_of<metric<quantity::latency, statistic::p50>>(),
-            id_of<metric<quantity::latency, statistic::p90>>(),
-            id_of<metric<quantity::latency, statistic::p99>>()};
-}
-
-cost_table fresh_latency::estimate(std::span<const network> nets, const deployment& d) const {
-    const measurement m = time_networks(nets, d, options_);
-    cost_table table(metrics(), nets.size());
-    for (std::size_t k = 0; k < table.metrics().size(); ++k) {
-        for (std::size_t i = 0; i < nets.size(); ++i) {
-            table.column(k)[i] = latency_estimate(m, i, table.metrics()[k].by);
-        }
-    }
-    return table;
-}
-
 fingerprint machine_and_libraries() {
     fingerprint machine = this_machine();
     machine.libraries.push_back(engine_library());
@@ -247,10 +230,13 @@ search_report run_main_job(const main_job& job, search_images& images, log_store
 
     analytic_cost size;
     program_cost memory(compile);
-    measured_latency latency([&](std::span<const network> nets, const deployment& d) {
-        return time_networks(nets, d, timing_for(job.spec.search.samples));
-    });
-    fresh_latency fresh(timing_for(job.spec.search.final_samples));
+    const auto timer = [](std::int32_t samples) {
+        return [options = timing_for(samples)](std::span<const network> nets, const deployment& d) {
+            return time_networks(nets, d, options);
+        };
+    };
+    measured_latency latency(timer(job.spec.search.samples));
+    fresh_latency fresh(timer(job.spec.search.final_samples));
     const search_parts parts{
         any_space(space),
         any_evaluator(judge),

@@ -4,7 +4,6 @@
 
 #include <array>
 #include <cstdint>
-#include <span>
 #include <string_view>
 #include <vector>
 
@@ -52,20 +51,8 @@ struct search_result {
 [[nodiscard]] search_result search(const search_parts& parts, const search_spec& spec,
                                    any_store store, progress& show);
 
-/// Measured latency of networks on this machine.
+/// For timings of so many calls each.
 [[nodiscard]] timing_options timing_for(std::int32_t samples);
-
-/// Whatever was measured before, measured again.
-class fresh_latency {
-public:
-    explicit fresh_latency(const timing_options& options) : options_(options) {}
-    [[nodiscard]] std::vector<metric_id> metrics() const;
-    [[nodiscard]] cost_table estimate(std::span<const network> nets, const deployment& d) const;
-
-private:
-    timing_options options_;
-};
-static_assert(CostModel<fresh_latency>);
 
 /// Looks up what the report tells of each member, tests it, and writes chosen ones as ONNX.
 [[nodiscard]] search_report finish(const search_spec& spec, const mobile_space& space,
