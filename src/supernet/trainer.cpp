@@ -11,6 +11,7 @@
 #include "engine/kernels/loss.hpp"
 #include "lathe/core/error.hpp"
 #include "lathe/supernet/checkpoint.hpp"
+#include "supernet/training_ranks.hpp"
 
 namespace lathe {
 namespace {
@@ -53,11 +54,12 @@ double schedule(const training_settings& s, double share) {
     return s.learning_rate * 0.5 * (1.0 + std::cos(std::numbers::pi * std::min(x, 1.0)));
 }
 
-/// What must be the same for a checkpoint to be continued: settings, the networks of the first step and
-/// its batch, which shows images, order, normalisation and augmentation.
-std::string digest(const training_settings& s, batch_reader data,
+/// What must be the same for a checkpoint to be continued: settings, number of ranks, the networks of
+/// the first step and its batch, which shows images, order, normalisation and augmentation.
+std::string digest(const training_settings& s, int ranks, batch_reader data,
                    const std::vector<network>& first_step) {
     hasher h;
+    h.add(static_cast<std::uint64_t>(ranks));
     const auto add = [&](double v) { h.add_bytes(std::as_bytes(std::span(&v, 1))); };
     for (const double v :
          {s.seconds, static_cast<double>(s.steps), static_cast<double>(s.threads),
@@ -87,7 +89,7 @@ public:
     step_runner(weight_store& weights, const training_settings& settings)
         : weights_(weights), settings_(settings), pass_(settings.threads) {}
 
-    /// One result per network. False: something was not finite.
+    /// One result per network. False: a loss was not finite.
     bool run(const std::vector<network>& nets, const image_batch& batch, image_shape shape,
              std::vector<batch_result>& results) {
         weights_.start_step();
@@ -98,7 +100,7 @@ public:
             results[i] = train_one(nets[i], batch, shape, i == 0);
             if (!std::isfinite(results[i].loss)) return false;
         }
-        return std::isfinite(weights_.gradient_norm());
+        return true;
     }
 
     [[nodiscard]] const pass_counters& counters() const { return pass_.counters(); }
@@ -186,9 +188,10 @@ class supernet_trainer {
 public:
     supernet_trainer(weight_store& weights, const subnet_sampler& sampler, const batch_reader& data,
                      const training_settings& settings, const training_probe& probe,
-                     std::stop_token stop)
+                     std::stop_token stop, training_ranks& ranks)
         : weights_(weights),
           sampler_(sampler),
+          ranks_(ranks),
           settings_(settings),
           probe_(probe),
           stop_(std::move(stop)),
@@ -196,15 +199,20 @@ public:
           runner_(weights, settings) {
         const auto first_step = sampler_(step_rng(0));
         for (const auto& net : first_step) weights_.add(net);
-        state_.settings = digest(settings, data, first_step);
-        if (!settings.checkpoint.empty() && std::filesystem::exists(settings.checkpoint)) resume();
-        batches_ = std::make_unique<loader>(data, state_.position);
+        state_.settings = digest(settings, ranks.size(), data, first_step);
+        require_same_state();
+        if (ranks_.of_first(!settings.checkpoint.empty() &&
+                            std::filesystem::exists(settings.checkpoint))) {
+            resume();
+            require_same_state();
+        }
+        batches_ = std::make_unique<loader>(data.part(ranks.rank(), ranks.size()), state_.position);
     }
 
     training_report run() {
         good_.remember(weights_, state_.step);
         clock::time_point last_checkpoint = clock::now();
-        while (share_done() < 1.0 && !stop_.stop_requested()) {
+        while (goes_on()) {
             const auto start = clock::now();
             one_step();
             state_.seconds += std::chrono::duration<double>(clock::now() - start).count();
@@ -216,6 +224,7 @@ public:
             }
         }
         save();
+        require_same_state();
         return {progress(), share_done() >= 1.0, runner_.counters()};
     }
 
@@ -234,10 +243,19 @@ private:
         return schedule(settings_, std::min(share_done(), 1.0)) * std::ldexp(1.0, -state_.roll_backs);
     }
 
+    /// All ranks end at the same step: a request to any of them counts, and the clock is rank 0's.
+    bool goes_on() {
+        const bool stopped = ranks_.any(stop_.stop_requested());
+        state_.seconds = ranks_.of_first(state_.seconds);
+        return share_done() < 1.0 && !stopped;
+    }
+
     void one_step() {
         const auto batch = batches_->next();
         const auto nets = sampler_(step_rng(state_.step));
-        const bool finite = runner_.run(nets, batch, shape_, results_);
+        const bool finite =
+            ranks_.average_gradients(weights_, runner_.run(nets, batch, shape_, results_)) &&
+            std::isfinite(weights_.gradient_norm());
         if (finite) {
             weights_.apply({static_cast<float>(learning_rate()), settings_.momentum,
                             settings_.weight_decay, settings_.clip_norm});
@@ -247,10 +265,19 @@ private:
         }
         ++state_.step;
         state_.position = batches_->position();
-        images_ += batch.count;
+        images_ += std::int64_t{batch.count} * ranks_.size();
         if (finite && state_.step - good_.step() >= steps_between_good_states) {
+            require_same_state();
             good_.remember(weights_, state_.step);
         }
+    }
+
+    void require_same_state() {
+        if (ranks_.alone()) return;
+        hasher h;
+        h.add(state_.settings).add(settings_.checkpoint.string());
+        h.add(static_cast<std::uint64_t>(state_.step)).add(weights_.content_hash());
+        ranks_.require_same(h.value());
     }
 
     void roll_back() {
@@ -292,14 +319,16 @@ private:
     }
 
     void save() const {
-        if (!settings_.checkpoint.empty()) save_checkpoint(settings_.checkpoint, weights_, state_);
+        if (settings_.checkpoint.empty() || ranks_.rank() != 0) return;
+        save_checkpoint(settings_.checkpoint, weights_, state_);
     }
 
     void resume() {
         checkpoint c = load_checkpoint(settings_.checkpoint);
         if (c.state.settings != state_.settings) {
             throw error(errc::bad_input, settings_.checkpoint.string(),
-                        "the checkpoint was made with other settings, data or space",
+                        "the checkpoint was made with other settings, data or space, or by another "
+                        "number of ranks",
                         "use the settings of then, or start in another folder");
         }
         state_ = std::move(c.state);
@@ -309,6 +338,7 @@ private:
 
     weight_store& weights_;
     const subnet_sampler& sampler_;
+    training_ranks& ranks_;
     training_settings settings_;
     const training_probe& probe_;
     std::stop_token stop_;
@@ -328,9 +358,14 @@ private:
 
 training_report train_supernet(weight_store& weights, const subnet_sampler& sampler,
                                const batch_reader& data, const training_settings& settings,
-                               const training_probe& probe, std::stop_token stop) {
-    check(settings);
-    return supernet_trainer(weights, sampler, data, settings, probe, std::move(stop)).run();
+                               const training_probe& probe, std::stop_token stop,
+                               communicator_ref peers) {
+    training_ranks ranks(peers);
+    return ranks.together([&] {
+        check(settings);
+        return supernet_trainer(weights, sampler, data, settings, probe, std::move(stop), ranks)
+            .run();
+    });
 }
 
 }  // namespace lathe

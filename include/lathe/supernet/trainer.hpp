@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "lathe/core/communicator.hpp"
 #include "lathe/data/loader.hpp"
 #include "lathe/engine/training_pass.hpp"
 #include "lathe/search_space/members.hpp"
@@ -78,12 +79,12 @@ struct training_progress {
     double seconds = 0.0;           ///< of training so far, earlier sessions included
     double share_done = 0.0;        ///< 0 to 1
     double epoch = 0.0;
-    double loss_first = 0.0;        ///< running means
+    double loss_first = 0.0;        ///< running means, of this rank's batches
     double loss_last = 0.0;
     double accuracy_first = 0.0;    ///< on training batches
     double accuracy_last = 0.0;
     double learning_rate = 0.0;
-    double images_per_second = 0.0; ///< of the data, each counted once a step
+    double images_per_second = 0.0; ///< of the data, each counted once a step; of all ranks
     int roll_backs = 0;
 };
 using training_probe = std::function<void(const training_progress&)>;
@@ -100,10 +101,18 @@ struct training_report {
 /// numeric. Writes a checkpoint every `checkpoint_seconds` and at the end; starts from an existing one
 /// made with the same settings, data and sampler output; throws bad_input for another one.
 /// Throws bad_input for settings out of range, naming the setting.
+///
+/// With several ranks, every rank calls this with the same arguments (probe and stop apart): each
+/// trains on its part of a global batch of ranks x data.batch() images, with norms over its own
+/// part, and all make the same update from the mean gradient, so that their weights stay the same
+/// bits. Rank 0's clock counts, a stop request to any rank stops all, and what is not finite on one
+/// rolls back all. Rank 0 writes the checkpoint, all read it. Ranks that differ throw bad_input; when
+/// one rank throws, so do the others (io).
 [[nodiscard]] training_report train_supernet(weight_store& weights, const subnet_sampler& sampler,
                                              const batch_reader& data,
                                              const training_settings& settings,
                                              const training_probe& probe = {},
-                                             std::stop_token stop = {});
+                                             std::stop_token stop = {},
+                                             communicator_ref peers = {});
 
 }  // namespace lathe
