@@ -7,6 +7,14 @@ set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/lathe)
 set(onednn_dir ${CMAKE_INSTALL_LIBDIR}/lathe/onednn)
 set(onednn_bundled OFF)
 
+# Headers of another component than their folder: one runs networks, one needs nothing but core.
+set(engine_headers evaluator/supernet.hpp)
+set(core_headers store/memory_store.hpp)
+set(elsewhere)
+foreach(header ${engine_headers} ${core_headers})
+  list(APPEND elsewhere PATTERN ${header} EXCLUDE)
+endforeach()
+
 lathe_components(lathe_components)
 set(component_requirements "")
 foreach(component ${lathe_components})
@@ -19,7 +27,12 @@ foreach(component ${lathe_components})
   install(EXPORT lathe-${component} NAMESPACE lathe:: DESTINATION ${package_dir})
   foreach(folder ${folders})
     install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/lathe/${folder}
-            DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/lathe OPTIONAL)
+            DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/lathe COMPONENT headers OPTIONAL ${elsewhere})
+  endforeach()
+  foreach(header ${${component}_headers})
+    cmake_path(GET header PARENT_PATH folder)
+    install(FILES ${PROJECT_SOURCE_DIR}/include/lathe/${header}
+            DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/lathe/${folder} COMPONENT headers)
   endforeach()
 
   get_property(links GLOBAL PROPERTY LATHE_LINKS_${component})
@@ -32,8 +45,6 @@ foreach(component ${lathe_components})
   list(REMOVE_ITEM requires ${component})
   string(APPEND component_requirements "set(lathe_${component}_requires ${requires})\n")
 endforeach()
-file(GLOB umbrella ${PROJECT_SOURCE_DIR}/include/lathe/*.hpp)
-install(FILES ${umbrella} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/lathe)
 
 # The oneDNN that cmake/setup.sh fetched is nowhere else on the machine, so it goes along.
 if(LATHE_ENGINE AND dnnl_DIR MATCHES "^${PROJECT_SOURCE_DIR}/.deps/")

@@ -35,7 +35,18 @@ case $case in
       ldd "$prefix/bin/lathe" >"$work/libraries.txt"
       absent 'not found' "$work/libraries.txt"
     fi
+    case $components in *engine*) [ -f "$prefix/include/lathe/evaluator/supernet.hpp" ] ;; esac
     absent -rF -e "$source" -e "$build" --include='*.cmake' "$prefix"
+    ;;
+  core_headers)  # where core alone is installed, every header compiles
+    rm -rf "${work:?}/$case"
+    "$cmake" -G Ninja -S "$source" -B "$work/$case" -DLATHE_ENGINE=OFF -DLATHE_IO=OFF -DLATHE_DEVELOPER=OFF \
+             "${without[@]}"
+    "$cmake" --install "$work/$case" --component headers --prefix "$work/$case/prefix"
+    cd "$work/$case/prefix/include"
+    find lathe -name '*.hpp' -printf '#include <%p>\n' >"$work/$case/all.cpp"
+    for header in search/study store/memory_store testing/optimizer; do grep -q "lathe/$header" "$work/$case/all.cpp"; done
+    "${CXX:-c++}" -std=c++20 -fsyntax-only -I. "$work/$case/all.cpp"
     ;;
   core_package)
     consume "$here/package" "-DCMAKE_PREFIX_PATH=$prefix" -DCOMPONENTS=core "${without[@]}" "${own[@]}"

@@ -57,9 +57,9 @@ class Tree:
 
 
 def folder_of(path):
-    """The concept folder that a file belongs to; None for the umbrella header and all outside the library."""
+    """The concept folder that a file belongs to; None outside the library."""
     if path.parts[0] == "include":
-        return path.parts[2] if len(path.parts) > 3 else None
+        return path.parts[2]
     if path.parts[0] == "src":
         return path.parts[1] if len(path.parts) > 2 else None
     return None
@@ -88,8 +88,6 @@ def layers(tree):
             parts = name.removeprefix("lathe/").split("/")
             if ".." in parts:
                 yield f"{path}: includes {name}; write the path from include/ or src/"
-            if name == "lathe/lathe.hpp":
-                yield f"{path}: includes the umbrella header, which is for users"
             if len(parts) < 2 or parts[0] not in LAYER or parts[0] == own:
                 continue
             if LAYER[parts[0]] >= LAYER[own]:
