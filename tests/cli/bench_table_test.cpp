@@ -11,7 +11,7 @@
 #include "lathe/format/json.hpp"
 #include "lathe/optimizer/random_search.hpp"
 #include "lathe/search/table_problem.hpp"
-#include "store/temporary_folder.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace lathe::cli {
 namespace {

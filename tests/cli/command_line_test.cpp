@@ -19,7 +19,7 @@
 #include "lathe/format/file.hpp"
 #include "lathe/format/json_reader.hpp"
 #include "lathe/store/log_store.hpp"
-#include "store/temporary_folder.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace lathe::cli {
 namespace {

@@ -7,7 +7,7 @@
 #include <array>
 
 #include "format/failure.hpp"
-#include "format/temporary_folder.hpp"
+#include "support/temporary_folder.hpp"
 #include "lathe/core/rng.hpp"
 
 using namespace lathe;

@@ -8,7 +8,7 @@
 
 #include "failure.hpp"
 #include "lathe/core/rng.hpp"
-#include "temporary_folder.hpp"
+#include "support/temporary_folder.hpp"
 
 using namespace lathe;
 

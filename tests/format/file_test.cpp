@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "failure.hpp"
-#include "temporary_folder.hpp"
+#include "support/temporary_folder.hpp"
 
 using namespace lathe;
 

@@ -16,7 +16,7 @@
 #include "lathe/store/log_store.hpp"
 #include "lathe/store/memory_store.hpp"
 #include "search/toy.hpp"
-#include "store/temporary_folder.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace lathe {
 namespace {

@@ -11,7 +11,7 @@
 #include "lathe/search/event_json.hpp"
 #include "lathe/store/log_store.hpp"
 #include "lathe/store/memory_store.hpp"
-#include "store/temporary_folder.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace lathe {
 namespace {

@@ -13,6 +13,7 @@
 #include "lathe/core/error.hpp"
 #include "lathe/supernet/checkpoint.hpp"
 #include "supernet/support.hpp"
+#include "support/temporary_folder.hpp"
 
 using namespace lathe;
 namespace fs = std::filesystem;
@@ -26,23 +27,6 @@ training_settings quick(std::int64_t steps) {
     s.learning_rate = 0.1F;
     return s;
 }
-
-/// A folder that goes away with the test.
-class temporary_folder {
-public:
-    temporary_folder() {
-        std::string name = (fs::temp_directory_path() / "lathe_trainer_XXXXXX").string();
-        REQUIRE(mkdtemp(name.data()) != nullptr);
-        path_ = name;
-    }
-    ~temporary_folder() { fs::remove_all(path_); }
-    temporary_folder(const temporary_folder&) = delete;
-    temporary_folder& operator=(const temporary_folder&) = delete;
-    [[nodiscard]] fs::path operator/(const char* name) const { return path_ / name; }
-
-private:
-    fs::path path_;
-};
 
 hash64 train(const training_settings& s, std::int64_t stop_after = -1) {
     const auto space = test::small_space();
