@@ -12,6 +12,17 @@ if(LATHE_ENGINE)
   find_package(hwy REQUIRED)
 endif()
 
+# LATHE_MPI: there is MPI, and it is wanted.
+set(LATHE_MPI OFF)
+set(MPI_CXX_SKIP_MPICXX ON)  # the C interface alone
+if(LATHE_WITH_MPI STREQUAL AUTO)
+  find_package(MPI QUIET COMPONENTS CXX)
+  set(LATHE_MPI ${MPI_CXX_FOUND})
+elseif(LATHE_WITH_MPI)
+  find_package(MPI REQUIRED COMPONENTS CXX)
+  set(LATHE_MPI ON)
+endif()
+
 if(LATHE_IO)
   include(cmake/lathe-onnx.cmake)
   find_package(CLI11 REQUIRED)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# lathe_folder(NAME COMPONENT core|engine|io|cli [LINKS folders...] [PUBLIC targets...] [PRIVATE targets...])
+# lathe_folder(NAME COMPONENT core|engine|io|mpi|cli [LINKS folders...] [PUBLIC targets...] [PRIVATE targets...])
 # Makes the static library lathe_NAME out of src/NAME/*.cpp, src/NAME/kernels/*.cpp and
 # include/lathe/NAME/*.hpp.
 function(lathe_folder name)
@@ -33,7 +33,7 @@ endfunction()
 # The components that have folders in this build and are part of the library, in OUT.
 function(lathe_components out)
   set(built)
-  foreach(component core engine io)
+  foreach(component core engine io mpi)
     get_property(folders GLOBAL PROPERTY LATHE_FOLDERS_${component})
     if(folders)
       list(APPEND built ${component})
@@ -42,7 +42,8 @@ function(lathe_components out)
   set(${out} ${built} PARENT_SCOPE)
 endfunction()
 
-# lathe::core, lathe::engine, lathe::io, and lathe::lathe for all of them.
+# lathe::core, lathe::engine, lathe::io, and lathe::lathe for all of them. lathe::mpi is asked for by name:
+# a program does not depend on MPI because the machine that built it has it.
 function(lathe_component_targets)
   add_library(lathe_lathe INTERFACE)
   add_library(lathe::lathe ALIAS lathe_lathe)
@@ -53,6 +54,8 @@ function(lathe_component_targets)
     add_library(lathe_component_${component} INTERFACE)
     target_link_libraries(lathe_component_${component} INTERFACE ${folders})
     add_library(lathe::${component} ALIAS lathe_component_${component})
-    target_link_libraries(lathe_lathe INTERFACE lathe_component_${component})
+    if(NOT component STREQUAL mpi)
+      target_link_libraries(lathe_lathe INTERFACE lathe_component_${component})
+    endif()
   endforeach()
 endfunction()

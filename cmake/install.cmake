@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # cmake --install: headers, static libraries, the program, and a CMake package with one component per
-# target (core, engine, io) that works from wherever the prefix is moved to.
+# target (core, engine, io, mpi) that works from wherever the prefix is moved to.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/lathe)

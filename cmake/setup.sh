@@ -12,7 +12,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 packages=(ca-certificates ccache cmake g++ libboost-graph-dev libcli11-dev libeigen3-dev libfmt-dev
           libhwy-dev libonnx-dev libprotobuf-dev libsqlite3-dev ninja-build nlohmann-json3-dev
           protobuf-compiler python3-venv zlib1g-dev)
-for_tests=(binutils catch2 clang-19 git libbenchmark-dev)
+for_tests=(binutils catch2 clang-19 git libbenchmark-dev libopenmpi-dev openmpi-bin)
 case "${1:-}" in
   --tests) packages+=("${for_tests[@]}") ;;
   --benchmarks) packages+=("${for_tests[@]}" libpagmo-dev) ;;

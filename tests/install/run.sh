@@ -10,7 +10,7 @@ prefix=$work/moved
 
 # What core must not need: finding any of these fails.
 without=() own=()
-for package in CLI11 OpenMP Protobuf dnnl hwy; do without+=("-DCMAKE_DISABLE_FIND_PACKAGE_$package=ON"); done
+for package in CLI11 MPI OpenMP Protobuf dnnl hwy; do without+=("-DCMAKE_DISABLE_FIND_PACKAGE_$package=ON"); done
 # What an installed lathe needs of its own alone.
 for package in Eigen3 nlohmann_json; do own+=("-DCMAKE_DISABLE_FIND_PACKAGE_$package=ON"); done
 

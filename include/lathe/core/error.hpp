@@ -15,7 +15,7 @@ enum class errc {
     not_calibrated,  ///< a network is judged before its statistics were measured
     infeasible,      ///< no member keeps the limits
     numeric,         ///< NaN or infinity where a number is needed
-    io,              ///< a file or folder could not be read or written
+    io,              ///< a file, a folder or another process could not be read, written or reached
     internal         ///< a broken invariant of the library itself
 };
 
