@@ -68,6 +68,12 @@ int run_and_tell(const main_job& job, search_images& images, log_store& store, s
     return code;
 }
 
+/// A relative path counts from the working folder, or from the specification's where only that has it.
+std::filesystem::path located(const std::filesystem::path& data, const std::filesystem::path& spec) {
+    const std::filesystem::path beside = spec.parent_path() / data;
+    return std::filesystem::absolute(!exists(data) && exists(beside) ? beside : data);
+}
+
 main_job make_job(search_spec spec, const study_folder& folder, int threads) {
     if (threads == 0) threads = spec.training.threads;
     if (threads == 0) threads = this_machine().cores;
@@ -89,12 +95,15 @@ search_spec read_checked(const json_value& text, const std::string& file) {
 int search_command(const search_arguments& arguments, std::ostream& out, progress& show) {
     const json_value text = read_json(arguments.spec);
     const study_folder folder(arguments.folder);
-    const main_job job = make_job(read_checked(text, arguments.spec), folder, arguments.threads);
+    search_spec spec = read_checked(text, arguments.spec);
+    // Absolute, so that the study can be resumed from any folder.
+    if (!spec.data.path.empty()) spec.data.path = located(spec.data.path, arguments.spec);
+    const main_job job = make_job(std::move(spec), folder, arguments.threads);
     // Everything that can be wrong with the input is found before the folder is made.
     search_images images(job.spec.data);
     static_cast<void>(space_for(job.spec, images));
     static_cast<void>(images.training(job.spec.training.batch, job.spec.training.seed));
-    log_store store = folder.create(text);
+    log_store store = folder.create(text, job.spec.data.path);
     return run_and_tell(job, images, store, out, show);
 }
 

@@ -10,20 +10,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The study can then be resumed from any folder.
-void make_data_path_absolute(json_value& spec) {
-    json_value& data = (*spec.get_if<json_object>())["data"];
-    auto* object = data.get_if<json_object>();
-    if (const json_value* path = object->find("path")) {
-        (*object)["path"] = fs::absolute(*path->get_if<std::string>()).string();
-    }
-}
-
 fs::path training_file(const fs::path& folder) { return folder / "training.csv"; }
 
 }  // namespace
 
-log_store study_folder::create(json_value spec_value) const {
+log_store study_folder::create(json_value spec_value, const fs::path& data) const {
     for (const fs::path& existing : {spec(), log()}) {
         if (fs::exists(fs::symlink_status(existing))) {
             throw error(errc::bad_input, path_.string(), "there is a study already",
@@ -36,7 +27,10 @@ log_store study_folder::create(json_value spec_value) const {
         throw error(errc::io, path_.string(), "cannot make the folder: " + failed.message(),
                     "give a folder that can be written");
     }
-    make_data_path_absolute(spec_value);
+    if (!data.empty()) {
+        json_value& section = (*spec_value.get_if<json_object>())["data"];
+        (*section.get_if<json_object>())["path"] = data.string();
+    }
     write_file_atomic(spec(), to_json(spec_value, json_style::pretty) + "\n");
     try {
         return log_store::create(log());

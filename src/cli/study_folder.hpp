@@ -15,9 +15,9 @@ class study_folder {
 public:
     explicit study_folder(std::filesystem::path path) : path_(std::move(path)) {}
 
-    /// Makes the folder with a copy of the specification, data path made absolute. Throws bad_input
-    /// if it holds a study already, io if it cannot be made or written.
-    [[nodiscard]] log_store create(json_value spec) const;
+    /// Makes the folder with a copy of the specification, whose "data.path" becomes `data` unless that is
+    /// empty. Throws bad_input if it holds a study already, io if it cannot be made or written.
+    [[nodiscard]] log_store create(json_value spec, const std::filesystem::path& data) const;
     /// Throws bad_input if it holds no study.
     [[nodiscard]] json_value read_spec() const;
     [[nodiscard]] log_store resume() const;

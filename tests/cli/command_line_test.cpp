@@ -115,6 +115,8 @@ TEST_CASE("bad input leaves nothing behind") {
     bad.replace(bad.find(R"("format": "glyphs", "train": 300, "test": 40)"), 44,
                 R"("format": "cifar10", "path": "no/such/folder")");
     CHECK_THAT(attempt(bad, out).err, Contains("no/such/folder"));
+    fs::create_directories(folder / "no/such/folder");  // beside the specification, and empty
+    CHECK_THAT(attempt(bad, out).err, Contains((folder / "no/such/folder").string()));
     bad = good;
     bad.replace(bad.find("\"batch\": 8"), 10, "\"batch\": 9999");
     CHECK(attempt(bad, out).code == bad_input);

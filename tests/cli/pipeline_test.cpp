@@ -6,8 +6,10 @@
 
 #include "cli/pipeline.hpp"
 #include "lathe/cost_model/analytic.hpp"
+#include "lathe/format/json_reader.hpp"
 #include "lathe/store/memory_store.hpp"
 #include "search/toy.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace lathe::cli {
 namespace {
@@ -75,6 +77,17 @@ TEST_CASE("search step: an impossible limit ends with its name") {
     CHECK_THAT(r.choices[0].explanation, Contains("latency_p99@edge <= 1 ns"));
     std::istringstream lines(text.str());
     for (std::string line; std::getline(lines, line);) CHECK_NOTHROW(parse_json(line, "progress"));
+}
+
+TEST_CASE("the folder's copy of a specification says where the data is from anywhere") {
+    const temporary_folder folder;
+    const study_folder study(folder / "out");
+    const json_value spec = parse_json(R"({"data": {"format": "idx", "path": "x"}})", "spec");
+    static_cast<void>(study.create(spec, "/somewhere/x"));
+    const json_value kept = study.read_spec();
+    json_reader data = json_reader(kept, "spec.json").at("data");
+    CHECK(data.get<std::string>("path") == "/somewhere/x");
+    CHECK(data.get<std::string>("format") == "idx");
 }
 
 TEST_CASE("time left follows the pace") {
