@@ -3,8 +3,8 @@
 # usage: examples/quickstart.sh [OUT_DIR]
 #
 # Sets up, builds, searches on generated images, and says where the results are. OUT_DIR is
-# out/quickstart unless given, and that one is made anew each time. LATHE_PROGRAM names a program
-# that is built already.
+# out/quickstart unless given, and an earlier one of that name is moved aside. LATHE_PROGRAM names a
+# program that is built already.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -19,10 +19,12 @@ if [ -z "${LATHE_PROGRAM:-}" ]; then
   LATHE_PROGRAM=build/release/lathe
 fi
 
-if [ $# -eq 0 ]; then
-  rm -rf out/quickstart
-fi
 out=${1:-out/quickstart}
+if [ $# -eq 0 ] && [ -e "$out" ]; then
+  aside=$out-$(date +%Y%m%d-%H%M%S)
+  mv "$out" "$aside"
+  echo "quickstart: the earlier $out is now $aside"
+fi
 "$LATHE_PROGRAM" search examples/quickstart.json --out "$out"
 
 echo
