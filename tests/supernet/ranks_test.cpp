@@ -7,10 +7,10 @@
 
 #include "engine/kernels/loss.hpp"
 #include "format/failure.hpp"
-#include "format/temporary_folder.hpp"
 #include "lathe/supernet/checkpoint.hpp"
 #include "supernet/thread_ranks.hpp"
 #include "supernet/training_ranks.hpp"
+#include "support/temporary_folder.hpp"
 
 using namespace lathe;
 using test::on_ranks;
