@@ -8,6 +8,7 @@
 #include <lathe/optimizer/regularized_evolution.hpp>
 #include <lathe/search/study.hpp>
 #include <lathe/search_space/members.hpp>
+#include <lathe/testing/search_space.hpp>
 
 using namespace lathe;
 
@@ -90,6 +91,10 @@ static_assert(SearchSpace<branch_space>);
 
 int main() {
     const branch_space space;
+    for (const auto& flaw : testing::check_space(space)) {
+        std::printf("%s\n", flaw.c_str());
+        return 1;
+    }
     std::printf("%s members\n", to_string(count_members(space)).c_str());
     analytic_cost costs;
     auto judge = evaluator_of<accuracy>([](const candidate& c) {  // stands for a trained supernet

@@ -6,7 +6,7 @@
 
 #include "lathe/core/error.hpp"
 #include "lathe/search_space/members.hpp"
-#include "search_space/space_checks.hpp"
+#include "search_space/shipped_space.hpp"
 
 using namespace lathe;
 
@@ -26,8 +26,8 @@ bool has_tensor(const network& net, const std::string& tensor) {
 }  // namespace
 
 TEST_CASE("random cells keep the promises of a search space") {
-    testing::check_space(cell_space(), 400);
-    testing::check_space(cell_space({.input_channels = 1, .resolution = 28, .cells_per_stage = 2,
+    test::check_shipped(cell_space(), 400);
+    test::check_shipped(cell_space({.input_channels = 1, .resolution = 28, .cells_per_stage = 2,
                                      .widths = {8, 16}}),
                          100);
 }

@@ -5,7 +5,7 @@
 
 #include "lathe/core/error.hpp"
 #include "lathe/search_space/members.hpp"
-#include "search_space/space_checks.hpp"
+#include "search_space/shipped_space.hpp"
 
 using namespace lathe;
 
@@ -27,7 +27,7 @@ chain_space with(chain_layer layer) { return chain_space({.layers = {std::move(l
 
 TEST_CASE("a chain keeps the promises of an elastic space") {
     const chain_space space(example());
-    testing::check_elastic_space(space, 60);
+    test::check_shipped(space, 60);
     CHECK(count_members(space).exact() == 2 * 2 * 3 * 3);
     REQUIRE(space.axes().size() == 4);
     CHECK(space.axes()[0].name == "c1.width");

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "lathe/core/error.hpp"
-#include "search_space/space_checks.hpp"
+#include "search_space/shipped_space.hpp"
 
 using namespace lathe;
 
@@ -69,9 +69,9 @@ std::string refusal(Change change) {
 }  // namespace
 
 TEST_CASE("members of the presets keep the promises of an elastic space") {
-    testing::check_elastic_space(mobile_space(mobile28()), 500);
-    testing::check_elastic_space(mobile_space(mobile32()), 500);
-    testing::check_elastic_space(mobile_space(tiny_spec()), 300);
+    test::check_shipped(mobile_space(mobile28()), 500);
+    test::check_shipped(mobile_space(mobile32()), 500);
+    test::check_shipped(mobile_space(tiny_spec()), 300);
 }
 
 TEST_CASE("presets have the promised size") {
