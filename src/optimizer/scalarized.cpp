@@ -21,9 +21,7 @@ double minus_reward(double quality, double cost, const reward_policy& policy) {
     return -std::ldexp(std::nearbyint(std::ldexp(mantissa, 40)), power - 40);
 }
 
-namespace detail {
-
-void check(const reward_policy& policy) {
+void validate(const reward_policy& policy) {
     if (policy.limit > 0.0 && std::isfinite(policy.limit) &&
         std::isfinite(policy.exponent_within) && std::isfinite(policy.exponent_beyond)) {
         return;
@@ -33,6 +31,8 @@ void check(const reward_policy& policy) {
                             policy.exponent_beyond),
                 "give a limit above 0 and finite exponents");
 }
+
+namespace detail {
 
 std::vector<outcome> with_reward(std::span<const outcome> outcomes, const reward_policy& policy) {
     std::vector<outcome> changed(outcomes.begin(), outcomes.end());

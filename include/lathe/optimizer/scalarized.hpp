@@ -21,6 +21,9 @@ struct reward_policy {
     double exponent_beyond = -1.0;  ///< for cost > limit
 };
 
+/// Throws bad_input unless the policy is finite and its limit above 0.
+void validate(const reward_policy& policy);
+
 /// Minus the reward, so that it can be minimised; rounded to 40 bits, so that it does not depend on the
 /// platform's pow. NaN for a quality or a cost that is not a number, not finite or negative.
 [[nodiscard]] double minus_reward(double quality, double cost, const reward_policy& policy);
@@ -30,7 +33,7 @@ struct reward_policy {
 template <Optimizer Inner>
 class scalarized {
 public:
-    /// Throws bad_input unless the policy is finite and its limit above 0.
+    /// Throws bad_input for a policy that is not valid.
     scalarized(Inner inner, reward_policy policy);
 
     [[nodiscard]] std::vector<proposal> ask(std::size_t n) { return inner_.ask(n); }
@@ -45,7 +48,6 @@ private:
 };
 
 namespace detail {
-void check(const reward_policy& policy);
 [[nodiscard]] std::vector<outcome> with_reward(std::span<const outcome> outcomes,
                                                const reward_policy& policy);
 }  // namespace detail
@@ -53,7 +55,7 @@ void check(const reward_policy& policy);
 template <Optimizer Inner>
 scalarized<Inner>::scalarized(Inner inner, reward_policy policy)
     : inner_(std::move(inner)), policy_(policy) {
-    detail::check(policy_);
+    validate(policy_);
 }
 
 template <Optimizer Inner>
