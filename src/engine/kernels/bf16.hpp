@@ -21,8 +21,10 @@ struct bf16 {
 /// Nearest, ties to even; NaN stays NaN.
 [[nodiscard]] inline bf16 to_bf16(float x) noexcept {
     const auto bits = std::bit_cast<std::uint32_t>(x);
-    if (x != x) return {static_cast<std::uint16_t>((bits >> 16) | 0x40U)};
-    return {static_cast<std::uint16_t>((bits + 0x7FFFU + ((bits >> 16) & 1U)) >> 16)};
+    const std::uint32_t rounded = bits + 0x7FFFU + ((bits >> 16) & 1U);
+    const std::uint32_t quiet = bits | 0x400000U;
+    const bool is_nan = (bits & 0x7FFFFFFFU) > 0x7F800000U;
+    return {static_cast<std::uint16_t>((is_nan ? quiet : rounded) >> 16)};
 }
 
 template <class T>

@@ -32,9 +32,10 @@ HWY_INLINE hn::Vec<D> load(D d, const bf16* from) {
     return hn::BitCast(d, hn::ShiftLeft<16>(hn::PromoteTo(wide, bits)));
 }
 
-// Nearest, ties to even; NaN stays NaN.
+// Nearest, ties to even; NaN stays NaN. (AVX-512's own conversion makes subnormal numbers zero, so
+// it would give other bits than the other targets.)
 template <class D>
-HWY_INLINE hn::Vec<hn::Rebind<std::uint16_t, D>> round_to_bf16(D d, hn::Vec<D> value) {
+HWY_INLINE hn::Vec<hn::Rebind<std::uint16_t, D>> round_to_bf16(D, hn::Vec<D> value) {
     const hn::RebindToUnsigned<D> wide;
     const hn::RebindToSigned<D> positive;  // below 2^16: as good as unsigned
     const hn::Rebind<std::uint16_t, D> narrow;
@@ -44,7 +45,6 @@ HWY_INLINE hn::Vec<hn::Rebind<std::uint16_t, D>> round_to_bf16(D d, hn::Vec<D> v
     const auto quiet = hn::Or(bits, hn::Set(wide, 0x400000));
     const auto is_nan = hn::RebindMask(wide, hn::IsNaN(value));
     const auto high = hn::ShiftRight<16>(hn::IfThenElse(is_nan, quiet, rounded));
-    (void)d;
     return hn::DemoteTo(narrow, hn::BitCast(positive, high));
 }
 
@@ -59,7 +59,7 @@ HWY_INLINE void store(D d, hn::Vec<D> value, bf16* to) {
     hn::StoreU(round_to_bf16(d, value), narrow, reinterpret_cast<std::uint16_t*>(to));
 }
 
-// Past the caches. Precondition: `to` is aligned to the vector.
+// Past the caches. Preconditions: what is stored is at least 16 bytes, and `to` is aligned to it.
 template <class D>
 HWY_INLINE void stream(D d, hn::Vec<D> value, float* to) {
     hn::Stream(value, d, to);
