@@ -15,14 +15,14 @@ namespace {
 
 enum class fault {
     none,
-    unchecked,        ///< takes genotypes that do not fit
-    restless,         ///< canonical() goes on
-    blind,            ///< one canonical form for all
-    two_spellings,    ///< the inactive gene is kept
+    unchecked,      ///< takes genotypes that do not fit
+    restless,       ///< canonical() goes on
+    blind,          ///< one canonical form for all
+    two_spellings,  ///< the inactive gene is kept
     two_full_shapes,
-    upside_down,      ///< the smallest is called the largest
-    stranger,         ///< a tensor that the largest does not have
-    gap               ///< one genotype is not legal
+    upside_down,  ///< the smallest is called the largest
+    stranger,     ///< a tensor that the largest does not have
+    gap           ///< one genotype is not legal
 };
 
 /// One linear layer of 1 to 4 inputs; the second gene is inactive.
@@ -49,8 +49,12 @@ public:
         b.output(b.add("fc", layer, {x}), output_role::logits);
         return std::move(b).build();
     }
-    [[nodiscard]] genotype largest() const { return of_width(fault_ == fault::upside_down ? 0 : 3); }
-    [[nodiscard]] genotype smallest() const { return of_width(fault_ == fault::upside_down ? 3 : 0); }
+    [[nodiscard]] genotype largest() const {
+        return of_width(fault_ == fault::upside_down ? 0 : 3);
+    }
+    [[nodiscard]] genotype smallest() const {
+        return of_width(fault_ == fault::upside_down ? 3 : 0);
+    }
 
 private:
     static genotype of_width(int gene) { return {{static_cast<std::uint16_t>(gene % 4), 0}}; }
@@ -77,13 +81,14 @@ TEST_CASE("the checks of a space pass a sound one and name each fault") {
     CHECK(complaints(fault::none).empty());
     CHECK_THAT(complaints(fault::unchecked),
                Contains("a gene too many") && Contains("a gene too few") &&
-                   Contains("out of range") && Contains("by canonical()") && Contains("by lower()"));
+                   Contains("out of range") && Contains("by canonical()") &&
+                   Contains("by lower()"));
     CHECK_THAT(complaints(fault::restless), Contains("canonical() changes"));
     CHECK_THAT(complaints(fault::blind), Contains("lower to two networks"));
     CHECK_THAT(complaints(fault::two_spellings), Contains("another canonical form"));
     CHECK_THAT(complaints(fault::two_full_shapes), Contains("'w' has two full shapes"));
-    CHECK_THAT(complaints(fault::upside_down), Contains("more MACs than largest()") &&
-                                                   Contains("fewer MACs than smallest()"));
+    CHECK_THAT(complaints(fault::upside_down),
+               Contains("more MACs than largest()") && Contains("fewer MACs than smallest()"));
     CHECK_THAT(complaints(fault::stranger), Contains("largest() has no tensor 'stranger'"));
     CHECK_THAT(complaints(fault::gap), Contains("genotype 1.") && Contains("no such width"));
 }

@@ -10,8 +10,8 @@
 
 namespace lathe::test {
 
-/// Nothing is wrong with `members` members; each has logits as its only output; no layer of the largest
-/// leaves a part of its tensors unused, and parameters are bounded as MACs are.
+/// Nothing is wrong with `members` members; each has logits as its only output; no layer of the
+/// largest leaves a part of its tensors unused, and parameters are bounded as MACs are.
 template <SearchSpace Space>
 void check_shipped(const Space& space, int members, std::uint64_t seed = 1) {
     CHECK(testing::check_space(space, members, seed) == std::vector<std::string>{});

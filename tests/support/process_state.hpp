@@ -30,7 +30,7 @@ struct process_state {
         sigset_t mask;
         pthread_sigmask(SIG_SETMASK, nullptr, &mask);
         for (const int signal : {SIGINT, SIGTERM, SIGSEGV, SIGFPE, SIGCHLD, SIGPIPE, SIGUSR1}) {
-            struct sigaction action {};
+            struct sigaction action{};
             sigaction(signal, nullptr, &action);
             handlers.push_back(reinterpret_cast<void*>(action.sa_handler));
             blocked.push_back(sigismember(&mask, signal) == 1);
@@ -42,7 +42,8 @@ struct process_state {
 /// Does `work` leave settings that nobody but this caller has as they are?
 template <class Work>
 bool leaves_process_state(Work work) {
-    // OpenMP's workers keep the floating-point mode in which they were made; make them in the usual one.
+    // OpenMP's workers keep the floating-point mode in which they were made; make them in the usual
+    // one.
     work();
     const int threads = omp_get_max_threads();
     omp_set_num_threads(3);

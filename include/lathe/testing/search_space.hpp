@@ -137,9 +137,9 @@ private:
 
 }  // namespace detail
 
-/// Asks `space` about genotypes drawn at random and returns what is wrong with it, one sentence for each
-/// promise of SearchSpace (and of ElasticSpace, where the type models it) that is broken: empty means
-/// that it conforms. Lowers 2 * members networks.
+/// Asks `space` about genotypes drawn at random and returns what is wrong with it, one sentence for
+/// each promise of SearchSpace (and of ElasticSpace, where the type models it) that is broken:
+/// empty means that it conforms. Lowers 2 * members networks.
 template <SearchSpace Space>
 [[nodiscard]] std::vector<std::string> check_space(const Space& space, int members = 200,
                                                    std::uint64_t seed = 1) {
