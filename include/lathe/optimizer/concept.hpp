@@ -91,6 +91,23 @@ concept ReceivingOptimizer =
         optimizer.receive(results);
     };
 
+/// One level of a search that goes level by level.
+struct search_level {
+    std::size_t budget = 0;   ///< outcomes it was given; 0: all that remain
+    std::size_t told = 0;     ///< outcomes it has used so far, failures included
+    std::size_t failed = 0;   ///< of those told
+    std::size_t regions = 1;  ///< parts of the space that it works in
+    double share = 1.0;       ///< of the space's genotypes that lie in them
+
+    friend bool operator==(const search_level&, const search_level&) = default;
+};
+
+/// An optimizer whose budget is divided into levels; `levels()` gives those begun so far.
+template <class O>
+concept LevelledOptimizer = Optimizer<O> && requires(const O& same) {
+    { same.levels() } -> std::same_as<std::vector<search_level>>;
+};
+
 /// What the shipped optimizers count.
 struct optimizer_counts {
     std::uint64_t asked = 0;
