@@ -30,7 +30,7 @@ struct batch_position {
 struct batch_options {
     std::int32_t batch = 128;
     batch_order order = batch_order::training;
-    augmentation changes;    ///< for training only
+    augmentation changes{};  ///< for training only
     std::uint64_t seed = 1;  ///< of order and augmentation
 };
 
