@@ -138,7 +138,7 @@ TEST_CASE("a store of a space with the same axes and other networks is refused")
         s.keep_in(store);
     };
     const shifted_space first;
-    const shifted_space other{{}, 1};
+    const shifted_space other{toy::space(), 1};
     keep(first);
     CHECK_NOTHROW(keep(first));
     CHECK_THROWS_WITH(keep(other), Contains("setup"));
