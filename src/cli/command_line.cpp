@@ -9,6 +9,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/commands.hpp"
+#include "cli/interrupt.hpp"
 #include "lathe/core/error.hpp"
 #include "lathe/core/text.hpp"
 #include "lathe/core/version.hpp"
@@ -211,6 +212,8 @@ int run_command_line(const std::vector<std::string>& arguments, std::ostream& ou
         return parse.chosen()(parse.given(), out, show);
     } catch (const error& e) {
         return tell(out, err, json, code_of(e.code()), e.what());
+    } catch (const interruption& e) {
+        return tell(out, err, json, exit_code::interrupted, e.what());
     } catch (const std::exception& e) {
         return tell(out, err, json, exit_code::internal_error, e.what());
     }
