@@ -5,7 +5,10 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "engine/kernels/depthwise.cpp"
 #include <hwy/foreach_target.h>
+// after foreach_target.h
 #include <hwy/highway.h>
+
+#include "engine/kernels/storage-inl.hpp"
 
 #ifndef LATHE_KERNELS_DEPTHWISE_ONCE
 #define LATHE_KERNELS_DEPTHWISE_ONCE
@@ -13,7 +16,7 @@
 #include <omp.h>
 
 #include <algorithm>
-#include <cstring>
+#include <type_traits>
 
 namespace lathe::kernels {
 namespace {
@@ -28,7 +31,7 @@ constexpr std::int64_t max_tile = 8;
 
 constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
-// One image's channel block copied to contiguous pixels of block_channels floats, with zeros where
+// One image's channel block widened to contiguous pixels of block_channels floats, with zeros where
 // the padding is and where the last tile of a row reaches beyond it: no border cases are left.
 struct packed_planes {
     std::int64_t tile;  // output pixels taken at once
@@ -64,7 +67,6 @@ HWY_BEFORE_NAMESPACE();
 namespace lathe::kernels::HWY_NAMESPACE {
 namespace {
 
-namespace hn = hwy::HWY_NAMESPACE;
 using block_tag = hn::CappedTag<float, block_channels>;
 using block_vector = hn::Vec<block_tag>;
 
@@ -75,20 +77,22 @@ constexpr bool many_registers = true;
 constexpr bool many_registers = false;
 #endif
 
-void copy_pixels(const float* HWY_RESTRICT from, std::int64_t from_stride, std::int64_t pixels,
+template <class T>
+void copy_pixels(const T* HWY_RESTRICT from, std::int64_t from_stride, std::int64_t pixels,
                  std::int64_t channels, float* HWY_RESTRICT to) {
     const block_tag d;
     const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
     if (channels < block_channels) {
         for (std::int64_t p = 0; p < pixels; ++p) {
-            std::memcpy(to + p * block_channels, from + p * from_stride,
-                        static_cast<std::size_t>(channels) * sizeof(float));
+            for (std::int64_t c = 0; c < channels; ++c) {
+                to[p * block_channels + c] = to_float(from[p * from_stride + c]);
+            }
         }
         return;
     }
     for (std::int64_t p = 0; p < pixels; ++p) {
         for (std::int64_t c = 0; c < block_channels; c += lanes) {
-            hn::Store(hn::LoadU(d, from + p * from_stride + c), d, to + p * block_channels + c);
+            hn::Store(load(d, from + p * from_stride + c), d, to + p * block_channels + c);
         }
     }
 }
@@ -225,8 +229,9 @@ std::int64_t best_tile(std::int64_t out_w) {
 }
 
 // Adds the task's part of the gradient to sums[blocks of the task][taps][block_channels].
-void run_task(const depthwise_shape& s, const weight_gradient_task& task, const float* src,
-              const float* diff_dst, float* HWY_RESTRICT buffer, float* HWY_RESTRICT sums) {
+template <class T>
+void run_task(const depthwise_shape& s, const weight_gradient_task& task, const T* src,
+              const T* diff_dst, float* HWY_RESTRICT buffer, float* HWY_RESTRICT sums) {
     const bool fast = (s.kernel_w == 3 || s.kernel_w == 5 || s.kernel_w == 7) && s.stride <= 2;
     const packed_planes planes(s, fast ? best_tile(s.out_w) : 1);
     add_taps_function add = add_taps_generic;
@@ -264,6 +269,16 @@ void run_task(const depthwise_shape& s, const weight_gradient_task& task, const 
     }
 }
 
+void run_task_float(const depthwise_shape& s, const weight_gradient_task& task, const float* src,
+                    const float* diff_dst, float* buffer, float* sums) {
+    run_task(s, task, src, diff_dst, buffer, sums);
+}
+
+void run_task_bf16(const depthwise_shape& s, const weight_gradient_task& task, const bf16* src,
+                   const bf16* diff_dst, float* buffer, float* sums) {
+    run_task(s, task, src, diff_dst, buffer, sums);
+}
+
 }  // namespace
 }  // namespace lathe::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -272,7 +287,8 @@ HWY_AFTER_NAMESPACE();
 namespace lathe::kernels {
 namespace {
 
-HWY_EXPORT(run_task);
+HWY_EXPORT(run_task_float);
+HWY_EXPORT(run_task_bf16);
 
 float* aligned(float* p) {
     constexpr std::uintptr_t line = 64;
@@ -300,8 +316,9 @@ std::int64_t depthwise_weight_gradient_scratch(const depthwise_shape& shape, int
     return sum_floats(shape) + threads * plane_floats(shape) + block_channels;
 }
 
-void depthwise_weight_gradient(const depthwise_shape& shape, const float* src,
-                               const float* diff_dst, float* diff_weight, float* scratch) {
+template <class T>
+void depthwise_weight_gradient(const depthwise_shape& shape, const T* src, const T* diff_dst,
+                               float* diff_weight, float* scratch) {
     const std::int64_t parts = batch_parts(shape);
     const std::int64_t blocks = ceil_div(shape.channels, block_channels);
     const std::int64_t groups = ceil_div(blocks, group_blocks);
@@ -320,7 +337,11 @@ void depthwise_weight_gradient(const depthwise_shape& shape, const float* src,
                                             std::min(blocks, first_block + group_blocks)};
             float* const task_sums = sums + (part * blocks + first_block) * taps * block_channels;
             std::fill_n(task_sums, (task.last_block - first_block) * taps * block_channels, 0.0F);
-            HWY_DYNAMIC_DISPATCH(run_task)(shape, task, src, diff_dst, buffer, task_sums);
+            if constexpr (std::is_same_v<T, bf16>) {
+                HWY_DYNAMIC_DISPATCH(run_task_bf16)(shape, task, src, diff_dst, buffer, task_sums);
+            } else {
+                HWY_DYNAMIC_DISPATCH(run_task_float)(shape, task, src, diff_dst, buffer, task_sums);
+            }
         }
 #pragma omp for schedule(static)
         for (std::int64_t b = 0; b < blocks; ++b) {
@@ -337,6 +358,11 @@ void depthwise_weight_gradient(const depthwise_shape& shape, const float* src,
         }
     }
 }
+
+template void depthwise_weight_gradient(const depthwise_shape&, const float*, const float*, float*,
+                                        float*);
+template void depthwise_weight_gradient(const depthwise_shape&, const bf16*, const bf16*, float*,
+                                        float*);
 
 }  // namespace lathe::kernels
 #endif

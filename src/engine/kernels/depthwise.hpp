@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Depthwise convolution on dense float32 NHWC tensors, where oneDNN has no fast path.
+// Depthwise convolution on dense NHWC tensors stored as T (float or bf16), where oneDNN has no fast
+// path. All arithmetic is float32.
 #pragma once
 
 #include <cstdint>
@@ -20,16 +21,19 @@ struct depthwise_shape {
     std::int64_t pad;
 };
 
-/// Floats of scratch that depthwise_weight_gradient needs when at most `threads` threads run it.
+/// Floats of scratch that depthwise_weight_gradient needs, for either T, when at most `threads`
+/// threads run it.
 [[nodiscard]] std::int64_t depthwise_weight_gradient_scratch(const depthwise_shape& shape,
                                                              int threads);
 
 /// diff_weight[kernel_h][kernel_w][channels] = sum over batch and positions of diff_dst * src.
 /// src: [batch][in_h][in_w][channels], diff_dst: [batch][out_h][out_w][channels]. Overwrites
 /// diff_weight. `scratch` must have been sized for at least omp_get_max_threads() threads.
-/// The result does not depend on the thread count. Any kernel, stride, pad and channel count;
-/// kernel widths 3, 5 and 7 with strides 1 and 2 are fast.
-void depthwise_weight_gradient(const depthwise_shape& shape, const float* src,
-                               const float* diff_dst, float* diff_weight, float* scratch);
+/// The result does not depend on the thread count, and for bf16 has the bits of float's for the
+/// widened tensors. Any kernel, stride, pad and channel count; kernel widths 3, 5 and 7 with strides
+/// 1 and 2 are fast.
+template <class T>
+void depthwise_weight_gradient(const depthwise_shape& shape, const T* src, const T* diff_dst,
+                               float* diff_weight, float* scratch);
 
 }  // namespace lathe::kernels

@@ -9,20 +9,22 @@
 #include <hwy/highway.h>
 
 #include "engine/kernels/activation-inl.hpp"
+#include "engine/kernels/storage-inl.hpp"
 
 #ifndef LATHE_KERNELS_DEPTHWISE_ROWS_ONCE
 #define LATHE_KERNELS_DEPTHWISE_ROWS_ONCE
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
+#include <type_traits>
 
+#include "engine/kernels/depthwise_correlation.hpp"
 #include "engine/kernels/parallel.hpp"
 #include "lathe/core/error.hpp"
 
 namespace lathe::kernels {
 namespace {
-
-constexpr std::int64_t most_rows = 16;
 
 // One row of results as a sum of correlations of source rows: result t takes the columns
 // first + t * stride ... of each row, `taps` of them; columns outside [0, columns) are zero.
@@ -30,6 +32,7 @@ struct row_sum {
     std::int64_t rows;
     const float* source[most_rows];
     const float* weight[most_rows];  // first tap of the row
+    std::int64_t source_step;        // floats from column to column
     std::int64_t weight_step;        // floats from tap to tap, may be negative
     std::int64_t taps;
     std::int64_t stride;   // source columns from result to result
@@ -39,9 +42,60 @@ struct row_sum {
     std::int64_t result_step;  // floats from result to result
     std::int64_t channels;
     const float* bias;  // or null
-    std::optional<activation> act;  // only with results one after the other
     float* result;
 };
+
+// What one call computes.
+template <class T>
+struct rows_problem {
+    depthwise_shape shape;
+    direction way;
+    std::optional<activation> act;
+    const T* source;
+    const float* weight;
+    const float* bias;  // or null
+    T* result;
+};
+
+// Some channels and columns of an image.
+template <class T>
+struct image_block {
+    T* data;
+    std::int64_t row_step;    // elements from row to row
+    std::int64_t pixel_step;  // elements from column to column
+    std::int64_t columns;
+    std::int64_t channels;
+};
+
+// A tensor of another type than float is computed on through rows of float on the stack: widening
+// each source value once costs less than at each of its taps. Blocks of channels, and where that is
+// not enough of columns, keep these rows in the cache.
+template <class T>
+constexpr std::int64_t buffer_floats = std::is_same_v<T, float> ? 1 : 16 * 1024;
+
+struct block_extent {
+    std::int64_t channels;
+    std::int64_t columns;  // of results
+};
+
+template <class T>
+block_extent extent_of(const depthwise_shape& s, const correlation& c) {
+    block_extent extent{s.channels, c.result_w};
+    if constexpr (!std::is_same_v<T, float>) {
+        constexpr std::int64_t vector = 16;
+        const auto floats = [&] {  // of the buffer, for one vector of channels
+            const std::int64_t under = ceil_div(extent.columns, c.phases) * c.stride + s.kernel_w;
+            return vector * (rows_at_once(s, c) * std::min(c.source_w, under) + extent.columns);
+        };
+        while (floats() > buffer_floats<T>) {
+            extent.columns = ceil_div(extent.columns, 2 * c.phases) * c.phases;
+        }
+        const std::int64_t vectors = ceil_div(s.channels, vector);
+        const std::int64_t blocks = ceil_div(vectors, buffer_floats<T> / floats());
+        extent.channels = std::min(s.channels, ceil_div(vectors, blocks) * vector);
+    }
+    return extent;
+}
 
 }  // namespace
 }  // namespace lathe::kernels
@@ -76,7 +130,7 @@ template <int Taps, int Stride, int Tile, class D>
 HWY_INLINE void sum_tile(D d, const row_sum& s, std::int64_t channel, std::int64_t begin) {
     hn::Vec<D> sums[Tile];
     const auto start = s.bias != nullptr ? hn::LoadU(d, s.bias + channel) : hn::Zero(d);
-#pragma GCC unroll 14
+#pragma GCC unroll 16
     for (int t = 0; t < Tile; ++t) sums[t] = start;
     const std::int64_t column = s.first + begin * Stride;
     constexpr int span = (Tile - 1) * Stride + Taps;
@@ -87,25 +141,25 @@ HWY_INLINE void sum_tile(D d, const row_sum& s, std::int64_t channel, std::int64
         for (int j = 0; j < Taps; ++j) {
             weight[j] = hn::LoadU(d, s.weight[r] + j * s.weight_step + channel);
         }
-        const float* source = s.source[r] + column * s.channels + channel;
+        const float* source = s.source[r] + column * s.source_step + channel;
         if (inside) {
-#pragma GCC unroll 33
+#pragma GCC unroll 37
             for (int u = 0; u < span; ++u) {
                 add_products<Taps, Stride, Tile>(d, u, hn::LoadU(d, source), weight, sums);
-                source += s.channels;
+                source += s.source_step;
             }
         } else {
-#pragma GCC unroll 33
+#pragma GCC unroll 37
             for (int u = 0; u < span; ++u) {
                 if (column + u >= 0 && column + u < s.columns) {
                     add_products<Taps, Stride, Tile>(d, u, hn::LoadU(d, source), weight, sums);
                 }
-                source += s.channels;
+                source += s.source_step;
             }
         }
     }
     float* to = s.result + begin * s.result_step + channel;
-#pragma GCC unroll 14
+#pragma GCC unroll 16
     for (int t = 0; t < Tile; ++t) {
         if (begin + t < s.results) hn::StoreU(sums[t], d, to + t * s.result_step);
     }
@@ -115,16 +169,20 @@ template <int Taps, int Stride, int Tile>
 void sum_row(const row_sum& s) {
     const hn::CappedTag<float, 16> d;
     const auto lanes = static_cast<std::int64_t>(hn::MaxLanes(d));
-    std::int64_t channel = 0;
-    for (; channel + lanes <= s.channels; channel += lanes) {
-        for (std::int64_t t = 0; t < s.results; t += Tile) {
-            sum_tile<Taps, Stride, Tile>(d, s, channel, t);
+    if (s.channels >= lanes) {
+        for (std::int64_t channel = 0; channel < s.channels; channel += lanes) {
+            // the last vector may take channels of the one before once more
+            const std::int64_t from = std::min(channel, s.channels - lanes);
+            for (std::int64_t t = 0; t < s.results; t += Tile) {
+                sum_tile<Taps, Stride, Tile>(d, s, from, t);
+            }
         }
+        return;
     }
-    // Channels beyond the last full vector: few, so a small tile keeps the code small.
+    // Few channels: a small tile keeps the code small.
     constexpr int small_tile = 4;
     const hn::CappedTag<float, 1> one;
-    for (; channel < s.channels; ++channel) {
+    for (std::int64_t channel = 0; channel < s.channels; ++channel) {
         for (std::int64_t t = 0; t < s.results; t += small_tile) {
             sum_tile<Taps, Stride, small_tile>(one, s, channel, t);
         }
@@ -134,14 +192,15 @@ void sum_row(const row_sum& s) {
 // The tile that computes the fewest results beyond the row's end; among equals the largest.
 template <int Taps, int Stride>
 void sum_row_tiled(const row_sum& s) {
-    const auto padded = [&](std::int64_t tile) { return (s.results + tile - 1) / tile * tile; };
+    const auto padded = [&](std::int64_t tile) { return ceil_div(s.results, tile) * tile; };
     std::int64_t best = 8;
     if constexpr (many_registers) {
-        for (const std::int64_t tile : {14, 7, 4}) {
+        for (const std::int64_t tile : {16, 14, 7, 4}) {
             if (padded(tile) < padded(best) || (padded(tile) == padded(best) && tile > best)) {
                 best = tile;
             }
         }
+        if (best == 16) return sum_row<Taps, Stride, 16>(s);
         if (best == 14) return sum_row<Taps, Stride, 14>(s);
         if (best == 7) return sum_row<Taps, Stride, 7>(s);
     } else if (padded(4) < padded(8)) {
@@ -149,30 +208,6 @@ void sum_row_tiled(const row_sum& s) {
     }
     if (best == 4) return sum_row<Taps, Stride, 4>(s);
     return sum_row<Taps, Stride, 8>(s);
-}
-
-template <class Activation>
-void activate(std::int64_t count, float* values) {
-    const hn::ScalableTag<float> d;
-    const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
-    std::int64_t i = 0;
-    for (; i + lanes <= count; i += lanes) {
-        hn::StoreU(Activation::apply(d, hn::LoadU(d, values + i)), d, values + i);
-    }
-    const hn::CappedTag<float, 1> one;
-    for (; i < count; ++i) {
-        hn::StoreU(Activation::apply(one, hn::LoadU(one, values + i)), one, values + i);
-    }
-}
-
-void activate_row(activation act, std::int64_t count, float* values) {
-    switch (act) {
-        case activation::relu: return activate<relu_activation>(count, values);
-        case activation::relu6: return activate<relu6_activation>(count, values);
-        case activation::hard_swish: return activate<hard_swish_activation>(count, values);
-        case activation::swish: return activate<swish_activation>(count, values);
-        case activation::gelu: return activate<gelu_activation>(count, values);
-    }
 }
 
 // Forward has 3, 5 or 7 taps; the data gradient of stride 2 has half of them, rounded either way.
@@ -194,10 +229,194 @@ void sum_all(const row_sum& s) {
     }
 }
 
-void compute_row(const row_sum& s) {
-    sum_all(s);
-    // Once more over the row, which is still in the first-level cache.
-    if (s.act) activate_row(*s.act, s.results * s.channels, s.result);
+// body(offset in the block's row of floats, offset in the block's own row, length): one run if the
+// block has all channels of its pixels, else one a pixel.
+template <class T, class Body>
+HWY_INLINE void for_each_run(const image_block<T>& block, const Body& body) {
+    if (block.channels == block.pixel_step) return body(0, 0, block.columns * block.channels);
+    for (std::int64_t x = 0; x < block.columns; ++x) {
+        body(x * block.channels, x * block.pixel_step, block.channels);
+    }
+}
+
+template <class T>
+void widen(std::int64_t count, const T* HWY_RESTRICT from, float* HWY_RESTRICT to) {
+    const hn::ScalableTag<float> d;
+    const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+    std::int64_t i = 0;
+    for (; i + lanes <= count; i += lanes) hn::StoreU(load(d, from + i), d, to + i);
+    for (; i < count; ++i) to[i] = to_float(from[i]);
+}
+
+// Rows of the block as float: its own if it has floats, else widened ones, of which as many
+// neighbouring rows as the ring has are valid at once.
+template <class T>
+class float_rows {
+public:
+    float_rows(const image_block<const T>& block, std::int64_t ring_rows, float* ring)
+        : block_(block), ring_rows_(ring_rows), ring_(ring) {
+        std::fill_n(held_, ring_rows, -1);
+    }
+
+    std::int64_t pixel_step() const {
+        return std::is_same_v<T, float> ? block_.pixel_step : block_.channels;
+    }
+
+    const float* operator[](std::int64_t y) {
+        const T* own = block_.data + y * block_.row_step;
+        if constexpr (std::is_same_v<T, float>) {
+            return own;
+        } else {
+            const std::int64_t slot = y % ring_rows_;
+            float* row = ring_ + slot * block_.columns * block_.channels;
+            if (held_[slot] != y) {
+                for_each_run(block_, [&](std::int64_t to, std::int64_t from, std::int64_t count) {
+                    widen(count, own + from, row + to);
+                });
+                held_[slot] = y;
+            }
+            return row;
+        }
+    }
+
+private:
+    image_block<const T> block_;
+    std::int64_t ring_rows_;
+    float* ring_;
+    std::int64_t held_[most_rows];
+};
+
+template <class Activation, class T>
+void finish_run(std::int64_t count, const float* from, T* to) {
+    const hn::ScalableTag<float> d;
+    const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+    std::int64_t i = 0;
+    for (; i + lanes <= count; i += lanes) {
+        store(d, Activation::apply(d, hn::LoadU(d, from + i)), to + i);
+    }
+    const hn::CappedTag<float, 1> one;
+    for (; i < count; ++i) store(one, Activation::apply(one, hn::LoadU(one, from + i)), to + i);
+}
+
+template <class Activation, class T>
+void finish_runs(const float* sums, const image_block<T>& block, T* row) {
+    for_each_run(block, [&](std::int64_t from, std::int64_t to, std::int64_t count) {
+        finish_run<Activation>(count, sums + from, row + to);
+    });
+}
+
+// Activation and rounding of a row of sums, which is still in the first-level cache. Sums of a
+// float tensor are already where they belong.
+template <class T>
+void finish_row(std::optional<activation> act, const float* sums, const image_block<T>& block,
+                T* row) {
+    if (!act) {
+        if constexpr (!std::is_same_v<T, float>) {
+            finish_runs<identity_activation>(sums, block, row);
+        }
+        return;
+    }
+    switch (*act) {
+        case activation::relu: return finish_runs<relu_activation>(sums, block, row);
+        case activation::relu6: return finish_runs<relu6_activation>(sums, block, row);
+        case activation::hard_swish: return finish_runs<hard_swish_activation>(sums, block, row);
+        case activation::swish: return finish_runs<swish_activation>(sums, block, row);
+        case activation::gelu: return finish_runs<gelu_activation>(sums, block, row);
+    }
+}
+
+// Result rows [first, last) of one image, of the channels from `channel` and the columns from
+// `column` (a multiple of the phases) on.
+template <class T>
+void compute_block(const rows_problem<T>& p, const correlation& c, std::int64_t image,
+                   std::int64_t first, std::int64_t last, std::int64_t channel,
+                   std::int64_t column, const block_extent& extent, float* buffer) {
+    const depthwise_shape& s = p.shape;
+    const std::int64_t channels = std::min(extent.channels, s.channels - channel);
+    const std::int64_t columns = std::min(extent.columns, c.result_w - column);
+    const auto results_of = [&](std::int64_t phase) {
+        return ceil_div(columns - phase, c.phases);
+    };
+    std::int64_t begin = c.source_w;  // source columns under these results
+    std::int64_t end = 0;
+    for (std::int64_t phase = 0; phase < c.phases; ++phase) {
+        const phase_taps taps = taps_of(s, p.way, phase);
+        const std::int64_t start = taps.first_column + column / c.phases * c.stride;
+        begin = std::min(begin, start);
+        end = std::max(end, start + (results_of(phase) - 1) * c.stride + taps.count);
+    }
+    begin = std::clamp<std::int64_t>(begin, 0, c.source_w);
+    end = std::clamp<std::int64_t>(end, begin, c.source_w);
+
+    const std::int64_t ring_rows = rows_at_once(s, c);
+    const image_block<const T> source_block{
+        p.source + (image * c.source_h * c.source_w + begin) * s.channels + channel,
+        c.source_w * s.channels, s.channels, end - begin, channels};
+    const image_block<T> result_block{
+        p.result + (image * c.result_h * c.result_w + column) * s.channels + channel,
+        c.result_w * s.channels, s.channels, columns, channels};
+    float_rows<T> source(source_block, ring_rows, buffer);
+
+    row_sum row{};
+    row.source_step = source.pixel_step();
+    row.weight_step = c.tap_step * s.channels;
+    row.stride = c.stride;
+    row.columns = source_block.columns;
+    row.result_step = c.phases * channels;
+    row.channels = channels;
+    row.bias = p.bias != nullptr ? p.bias + channel : nullptr;
+    for (std::int64_t y = first; y < last; ++y) {
+        const row_pairs pairs = pairs_of(s, p.way, y);
+        row.rows = pairs.count;
+        for (std::int64_t r = 0; r < pairs.count; ++r) row.source[r] = source[pairs.source[r]];
+        T* const to = result_block.data + y * result_block.row_step;
+        float* sums = nullptr;
+        if constexpr (std::is_same_v<T, float>) {
+            sums = to;
+        } else {
+            sums = buffer + ring_rows * source_block.columns * channels;
+        }
+        for (std::int64_t phase = 0; phase < c.phases; ++phase) {
+            const phase_taps taps = taps_of(s, p.way, phase);
+            row.taps = taps.count;
+            row.first = taps.first_column + column / c.phases * c.stride - begin;
+            for (std::int64_t r = 0; r < pairs.count; ++r) {
+                row.weight[r] =
+                    p.weight + (pairs.kernel[r] * s.kernel_w + taps.first) * s.channels + channel;
+            }
+            row.results = results_of(phase);
+            row.result = sums + phase * channels;
+            sum_all(row);
+        }
+        finish_row(p.act, sums, result_block, to);
+    }
+}
+
+// Result rows [first, last) of all images' rows.
+template <class T>
+void compute_rows(const rows_problem<T>& p, std::int64_t first, std::int64_t last) {
+    const correlation c = correlation_of(p.shape, p.way);
+    const block_extent extent = extent_of<T>(p.shape, c);
+    alignas(64) float buffer[buffer_floats<T>];
+    while (first < last) {
+        const std::int64_t image = first / c.result_h;
+        const std::int64_t y = first % c.result_h;
+        const std::int64_t rows = std::min(last - first, c.result_h - y);
+        for (std::int64_t ch = 0; ch < p.shape.channels; ch += extent.channels) {
+            for (std::int64_t x = 0; x < c.result_w; x += extent.columns) {
+                compute_block(p, c, image, y, y + rows, ch, x, extent, buffer);
+            }
+        }
+        first += rows;
+    }
+}
+
+void compute_rows_float(const rows_problem<float>& p, std::int64_t first, std::int64_t last) {
+    compute_rows(p, first, last);
+}
+
+void compute_rows_bf16(const rows_problem<bf16>& p, std::int64_t first, std::int64_t last) {
+    compute_rows(p, first, last);
 }
 
 }  // namespace
@@ -208,7 +427,8 @@ HWY_AFTER_NAMESPACE();
 namespace lathe::kernels {
 namespace {
 
-HWY_EXPORT(compute_row);
+HWY_EXPORT(compute_rows_float);
+HWY_EXPORT(compute_rows_bf16);
 
 void require_rows(const depthwise_shape& shape, const char* place) {
     if (has_depthwise_rows(shape)) return;
@@ -218,6 +438,22 @@ void require_rows(const depthwise_shape& shape, const char* place) {
                 "ask has_depthwise_rows first");
 }
 
+// Each thread takes neighbouring rows, so that it widens few of them that another one widens too.
+template <class T>
+void compute(const rows_problem<T>& p) {
+    const std::int64_t rows = p.shape.batch * correlation_of(p.shape, p.way).result_h;
+    const std::int64_t parts = std::min<std::int64_t>(rows, omp_get_max_threads());
+    parallel_for(parts, [&](std::int64_t part) {
+        const std::int64_t first = part * rows / parts;
+        const std::int64_t last = (part + 1) * rows / parts;
+        if constexpr (std::is_same_v<T, bf16>) {
+            HWY_DYNAMIC_DISPATCH(compute_rows_bf16)(p, first, last);
+        } else {
+            HWY_DYNAMIC_DISPATCH(compute_rows_float)(p, first, last);
+        }
+    });
+}
+
 }  // namespace
 
 bool has_depthwise_rows(const depthwise_shape& shape) {
@@ -225,72 +461,26 @@ bool has_depthwise_rows(const depthwise_shape& shape) {
     return width && shape.kernel_h <= most_rows && (shape.stride == 1 || shape.stride == 2);
 }
 
-void depthwise_forward(const depthwise_shape& s, std::optional<activation> act, const float* src,
-                       const float* weight, const float* bias, float* dst) {
-    require_rows(s, "depthwise_forward");
-    parallel_for(s.batch * s.out_h, [&](std::int64_t image_row) {
-        const std::int64_t n = image_row / s.out_h;
-        const std::int64_t y = image_row % s.out_h;
-        row_sum row{};
-        for (std::int64_t i = 0; i < s.kernel_h; ++i) {
-            const std::int64_t from = y * s.stride + i - s.pad;
-            if (from < 0 || from >= s.in_h) continue;
-            row.source[row.rows] = src + (n * s.in_h + from) * s.in_w * s.channels;
-            row.weight[row.rows] = weight + i * s.kernel_w * s.channels;
-            ++row.rows;
-        }
-        row.weight_step = s.channels;
-        row.taps = s.kernel_w;
-        row.stride = s.stride;
-        row.first = -s.pad;
-        row.columns = s.in_w;
-        row.results = s.out_w;
-        row.result_step = s.channels;
-        row.channels = s.channels;
-        row.bias = bias;
-        row.act = act;
-        row.result = dst + (n * s.out_h + y) * s.out_w * s.channels;
-        HWY_DYNAMIC_DISPATCH(compute_row)(row);
-    });
+template <class T>
+void depthwise_forward(const depthwise_shape& shape, std::optional<activation> act, const T* src,
+                       const float* weight, const float* bias, T* dst) {
+    require_rows(shape, "depthwise_forward");
+    compute<T>({shape, direction::forward, act, src, weight, bias, dst});
 }
 
-void depthwise_data_gradient(const depthwise_shape& s, const float* diff_dst, const float* weight,
-                             float* diff_src) {
-    require_rows(s, "depthwise_data_gradient");
-    parallel_for(s.batch * s.in_h, [&](std::int64_t image_row) {
-        const std::int64_t n = image_row / s.in_h;
-        const std::int64_t y = image_row % s.in_h;
-        row_sum row{};
-        std::int64_t kernel_rows[most_rows];
-        for (std::int64_t i = 0; i < s.kernel_h; ++i) {
-            const std::int64_t scaled = y + s.pad - i;
-            if (scaled < 0 || scaled % s.stride != 0 || scaled / s.stride >= s.out_h) continue;
-            kernel_rows[row.rows] = i;
-            row.source[row.rows] =
-                diff_dst + (n * s.out_h + scaled / s.stride) * s.out_w * s.channels;
-            ++row.rows;
-        }
-        row.weight_step = -s.stride * s.channels;
-        row.stride = 1;
-        row.columns = s.out_w;
-        row.result_step = s.stride * s.channels;
-        row.channels = s.channels;
-        // Columns of one remainder modulo the stride see the same taps, in falling order.
-        for (std::int64_t phase = 0; phase < s.stride; ++phase) {
-            const std::int64_t lowest = (phase + s.pad) % s.stride;
-            row.taps = (s.kernel_w - lowest + s.stride - 1) / s.stride;
-            const std::int64_t highest = lowest + (row.taps - 1) * s.stride;
-            // exact: phase + pad - highest is a multiple of the stride
-            row.first = (phase + s.pad - highest) / s.stride;
-            for (std::int64_t r = 0; r < row.rows; ++r) {
-                row.weight[r] = weight + (kernel_rows[r] * s.kernel_w + highest) * s.channels;
-            }
-            row.results = (s.in_w - phase + s.stride - 1) / s.stride;
-            row.result = diff_src + ((n * s.in_h + y) * s.in_w + phase) * s.channels;
-            HWY_DYNAMIC_DISPATCH(compute_row)(row);
-        }
-    });
+template <class T>
+void depthwise_data_gradient(const depthwise_shape& shape, const T* diff_dst, const float* weight,
+                             T* diff_src) {
+    require_rows(shape, "depthwise_data_gradient");
+    compute<T>({shape, direction::data_gradient, {}, diff_dst, weight, nullptr, diff_src});
 }
+
+template void depthwise_forward(const depthwise_shape&, std::optional<activation>, const float*,
+                                const float*, const float*, float*);
+template void depthwise_forward(const depthwise_shape&, std::optional<activation>, const bf16*,
+                                const float*, const float*, bf16*);
+template void depthwise_data_gradient(const depthwise_shape&, const float*, const float*, float*);
+template void depthwise_data_gradient(const depthwise_shape&, const bf16*, const float*, bf16*);
 
 }  // namespace lathe::kernels
 #endif
