@@ -9,6 +9,7 @@
 #include <new>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <optional>
+#include <type_traits>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -38,7 +39,9 @@ struct line_allocator {
     bool operator==(const line_allocator&) const noexcept { return true; }
 };
 
-using floats = std::vector<float, line_allocator<float>>;
+template <class T>
+using tensor = std::vector<T, line_allocator<T>>;
+using floats = tensor<float>;
 using data_type = dnnl::memory::data_type;
 using tag = dnnl::memory::format_tag;
 using arguments = std::unordered_map<int, dnnl::memory>;
@@ -56,10 +59,30 @@ floats ramp(std::int64_t count) {
     return values;
 }
 
+template <class T>
+tensor<T> ramp_as(std::int64_t count) {
+    tensor<T> values;
+    for (const float value : ramp(count)) values.push_back(stored_as<T>(value));
+    return values;
+}
+
+template <class T>
+constexpr data_type type_of = std::is_same_v<T, bf16> ? data_type::bf16 : data_type::f32;
+
+template <class T>
+void fill(dnnl::memory& memory) {
+    const auto bytes = memory.get_desc().get_size();
+    const tensor<T> values = ramp_as<T>(static_cast<std::int64_t>(bytes / sizeof(T)));
+    std::memcpy(memory.get_data_handle(), values.data(), values.size() * sizeof(T));
+}
+
 dnnl::memory filled(const dnnl::memory::desc& desc) {
     dnnl::memory memory(desc, cpu());
-    const floats values = ramp(static_cast<std::int64_t>(desc.get_size() / sizeof(float)));
-    std::memcpy(memory.get_data_handle(), values.data(), values.size() * sizeof(float));
+    if (desc.get_data_type() == data_type::bf16) {
+        fill<bf16>(memory);
+    } else {
+        fill<float>(memory);
+    }
     return memory;
 }
 
@@ -100,8 +123,9 @@ struct layer {
     std::int64_t stride;
 };
 
-constexpr layer layers[] = {{64, 28, 1}, {64, 28, 2}, {64, 32, 1}, {64, 32, 2}, {96, 14, 1},
-                            {96, 16, 1}, {96, 16, 2}, {192, 7, 1}, {192, 8, 1}, {384, 8, 1}};
+constexpr layer layers[] = {{64, 28, 1}, {64, 28, 2}, {48, 32, 1}, {48, 32, 2}, {96, 14, 1},
+                            {96, 16, 1}, {96, 16, 2}, {192, 7, 1}, {192, 8, 1}, {192, 8, 2},
+                            {384, 8, 1}};
 
 void mobile_shapes(benchmark::internal::Benchmark* bench) {
     bench->ArgNames({"n", "c", "hw", "k", "s"});
@@ -111,10 +135,11 @@ void mobile_shapes(benchmark::internal::Benchmark* bench) {
     bench->Unit(benchmark::kMicrosecond)->UseRealTime();
 }
 
+template <class T>
 void depthwise_weight_gradient_own(benchmark::State& state) {
     const depthwise_shape s = depthwise_of(state);
-    const floats src = ramp(s.batch * s.in_h * s.in_w * s.channels);
-    const floats diff_dst = ramp(s.batch * s.out_h * s.out_w * s.channels);
+    const auto src = ramp_as<T>(s.batch * s.in_h * s.in_w * s.channels);
+    const auto diff_dst = ramp_as<T>(s.batch * s.out_h * s.out_w * s.channels);
     floats diff_weight(s.kernel_h * s.kernel_w * s.channels);
     floats scratch(depthwise_weight_gradient_scratch(s, omp_get_max_threads()));
     for (auto _ : state) {
@@ -123,7 +148,8 @@ void depthwise_weight_gradient_own(benchmark::State& state) {
     }
     count_flops(state, depthwise_flops(s));
 }
-BENCHMARK(depthwise_weight_gradient_own)->Apply(mobile_shapes);
+BENCHMARK(depthwise_weight_gradient_own<float>)->Apply(mobile_shapes);
+BENCHMARK(depthwise_weight_gradient_own<bf16>)->Apply(mobile_shapes);
 
 struct depthwise_descs {
     dnnl::memory::desc src;
@@ -133,10 +159,11 @@ struct depthwise_descs {
     dnnl::memory::dims padding;
 };
 
+template <class T>
 depthwise_descs describe(const depthwise_shape& s) {
-    return {{{s.batch, s.channels, s.in_h, s.in_w}, data_type::f32, tag::nhwc},
-            {{s.channels, 1, 1, s.kernel_h, s.kernel_w}, data_type::f32, tag::any},
-            {{s.batch, s.channels, s.out_h, s.out_w}, data_type::f32, tag::nhwc},
+    return {{{s.batch, s.channels, s.in_h, s.in_w}, type_of<T>, tag::nhwc},
+            {{s.channels, 1, 1, s.kernel_h, s.kernel_w}, type_of<T>, tag::any},
+            {{s.batch, s.channels, s.out_h, s.out_w}, type_of<T>, tag::nhwc},
             {s.stride, s.stride},
             {s.pad, s.pad}};
 }
@@ -147,9 +174,10 @@ dnnl::convolution_forward::primitive_desc forward_desc(const depthwise_descs& d,
             d.strides, d.padding, d.padding};
 }
 
+template <class T>
 void depthwise_weight_gradient_onednn(benchmark::State& state) {
     const depthwise_shape s = depthwise_of(state);
-    const depthwise_descs d = describe(s);
+    const depthwise_descs d = describe<T>(s);
     const dnnl::convolution_backward_weights::primitive_desc desc(
         cpu(), dnnl::algorithm::convolution_direct, d.src, d.weights, d.dst, d.strides, d.padding,
         d.padding, forward_desc(d, dnnl::prop_kind::forward_training));
@@ -160,7 +188,8 @@ void depthwise_weight_gradient_onednn(benchmark::State& state) {
                   desc.impl_info_str());
     count_flops(state, depthwise_flops(s));
 }
-BENCHMARK(depthwise_weight_gradient_onednn)->Apply(mobile_shapes);
+BENCHMARK(depthwise_weight_gradient_onednn<float>)->Apply(mobile_shapes);
+BENCHMARK(depthwise_weight_gradient_onednn<bf16>)->Apply(mobile_shapes);
 
 void batch_and_single(benchmark::internal::Benchmark* bench) {
     mobile_shapes(bench);
@@ -169,21 +198,24 @@ void batch_and_single(benchmark::internal::Benchmark* bench) {
     }
 }
 
+template <class T>
 void depthwise_forward_own(benchmark::State& state) {
     const depthwise_shape s = depthwise_of(state);
-    const floats src = ramp(s.batch * s.in_h * s.in_w * s.channels);
+    const auto src = ramp_as<T>(s.batch * s.in_h * s.in_w * s.channels);
     const floats weight = ramp(s.kernel_h * s.kernel_w * s.channels);
-    floats dst(s.batch * s.out_h * s.out_w * s.channels);
+    tensor<T> dst(s.batch * s.out_h * s.out_w * s.channels);
     for (auto _ : state) {
         depthwise_forward(s, std::nullopt, src.data(), weight.data(), nullptr, dst.data());
     }
     count_flops(state, depthwise_flops(s));
 }
-BENCHMARK(depthwise_forward_own)->Apply(batch_and_single);
+BENCHMARK(depthwise_forward_own<float>)->Apply(batch_and_single);
+BENCHMARK(depthwise_forward_own<bf16>)->Apply(batch_and_single);
 
+template <class T>
 void depthwise_forward_onednn(benchmark::State& state) {
     const depthwise_shape s = depthwise_of(state);
-    const depthwise_descs d = describe(s);
+    const depthwise_descs d = describe<T>(s);
     const auto desc = forward_desc(d, s.batch == 1 ? dnnl::prop_kind::forward_inference
                                                    : dnnl::prop_kind::forward_training);
     run_primitive(state, dnnl::convolution_forward(desc),
@@ -193,23 +225,27 @@ void depthwise_forward_onednn(benchmark::State& state) {
                   desc.impl_info_str());
     count_flops(state, depthwise_flops(s));
 }
-BENCHMARK(depthwise_forward_onednn)->Apply(batch_and_single);
+BENCHMARK(depthwise_forward_onednn<float>)->Apply(batch_and_single);
+BENCHMARK(depthwise_forward_onednn<bf16>)->Apply(batch_and_single);
 
+template <class T>
 void depthwise_data_gradient_own(benchmark::State& state) {
     const depthwise_shape s = depthwise_of(state);
-    const floats diff_dst = ramp(s.batch * s.out_h * s.out_w * s.channels);
+    const auto diff_dst = ramp_as<T>(s.batch * s.out_h * s.out_w * s.channels);
     const floats weight = ramp(s.kernel_h * s.kernel_w * s.channels);
-    floats diff_src(s.batch * s.in_h * s.in_w * s.channels);
+    tensor<T> diff_src(s.batch * s.in_h * s.in_w * s.channels);
     for (auto _ : state) {
         depthwise_data_gradient(s, diff_dst.data(), weight.data(), diff_src.data());
     }
     count_flops(state, depthwise_flops(s));
 }
-BENCHMARK(depthwise_data_gradient_own)->Apply(mobile_shapes);
+BENCHMARK(depthwise_data_gradient_own<float>)->Apply(mobile_shapes);
+BENCHMARK(depthwise_data_gradient_own<bf16>)->Apply(mobile_shapes);
 
+template <class T>
 void depthwise_data_gradient_onednn(benchmark::State& state) {
     const depthwise_shape s = depthwise_of(state);
-    const depthwise_descs d = describe(s);
+    const depthwise_descs d = describe<T>(s);
     const dnnl::convolution_backward_data::primitive_desc desc(
         cpu(), dnnl::algorithm::convolution_direct, d.src, d.weights, d.dst, d.strides, d.padding,
         d.padding, forward_desc(d, dnnl::prop_kind::forward_training));
@@ -220,23 +256,30 @@ void depthwise_data_gradient_onednn(benchmark::State& state) {
                   desc.impl_info_str());
     count_flops(state, depthwise_flops(s));
 }
-BENCHMARK(depthwise_data_gradient_onednn)->Apply(mobile_shapes);
+BENCHMARK(depthwise_data_gradient_onednn<float>)->Apply(mobile_shapes);
+BENCHMARK(depthwise_data_gradient_onednn<bf16>)->Apply(mobile_shapes);
 
 // channels, size, activation (-1: none); batch 128
 void norm_shapes(benchmark::internal::Benchmark* bench, bool every_activation) {
     bench->ArgNames({"c", "hw", "act"})->Unit(benchmark::kMicrosecond)->UseRealTime();
-    for (const auto& [channels, size] :
-         {std::pair{16, 32}, {64, 28}, {96, 16}, {192, 8}, {384, 8}}) {
+    for (const auto& [channels, size] : {std::pair{16, 32},
+                                         {64, 28},
+                                         {96, 16},
+                                         {96, 32},
+                                         {192, 8},
+                                         {192, 16},
+                                         {384, 8}}) {
         for (int act = -1; act <= (every_activation ? 4 : 0); ++act) {
             bench->Args({channels, size, act});
         }
     }
 }
 
+template <class T>
 struct norm_problem {
     batch_norm_shape shape;
     std::optional<lathe::activation> act;
-    floats src, diff_dst, dst, diff_src;
+    tensor<T> src, diff_dst, dst, diff_src;
     floats scale, shift, mean, variance, inv_std, diff_scale, diff_shift;
     floats scratch;
 
@@ -244,7 +287,7 @@ struct norm_problem {
         : shape{128 * state.range(1) * state.range(1), state.range(0)},
           act(state.range(2) < 0 ? std::nullopt
                                  : std::optional(static_cast<lathe::activation>(state.range(2)))),
-          src(ramp(shape.rows * shape.channels)),
+          src(ramp_as<T>(shape.rows * shape.channels)),
           diff_dst(src),
           dst(src.size()),
           diff_src(src.size()),
@@ -258,33 +301,40 @@ struct norm_problem {
           scratch(batch_norm_scratch(shape)) {}
 };
 
-void count_bytes(benchmark::State& state, std::int64_t floats_moved) {
-    state.SetBytesProcessed(state.iterations() * floats_moved * 4);
+template <class T>
+void count_bytes(benchmark::State& state, std::int64_t values_moved) {
+    state.SetBytesProcessed(state.iterations() * values_moved *
+                            static_cast<std::int64_t>(sizeof(T)));
 }
 
+template <class T>
 void norm_forward_own(benchmark::State& state) {
-    norm_problem p(state);
+    norm_problem<T> p(state);
     for (auto _ : state) {
-        batch_norm_forward(p.shape, p.act, 1e-5F,
-                           {p.src.data(), p.scale.data(), p.shift.data(), p.dst.data(),
-                            p.mean.data(), p.variance.data(), p.inv_std.data(), p.scratch.data()});
+        batch_norm_forward<T>(
+            p.shape, p.act, 1e-5F,
+            {p.src.data(), p.scale.data(), p.shift.data(), p.dst.data(), p.mean.data(),
+             p.variance.data(), p.inv_std.data(), p.scratch.data()});
     }
-    count_bytes(state, 3 * p.shape.rows * p.shape.channels);
+    count_bytes<T>(state, 3 * p.shape.rows * p.shape.channels);
 }
-BENCHMARK(norm_forward_own)->Apply([](auto* bench) { norm_shapes(bench, true); });
+BENCHMARK(norm_forward_own<float>)->Apply([](auto* bench) { norm_shapes(bench, true); });
+BENCHMARK(norm_forward_own<bf16>)->Apply([](auto* bench) { norm_shapes(bench, true); });
 
+template <class T>
 void norm_backward_own(benchmark::State& state) {
-    norm_problem p(state);
+    norm_problem<T> p(state);
     for (auto _ : state) {
-        batch_norm_backward(
+        batch_norm_backward<T>(
             p.shape, p.act,
             {p.src.data(), p.diff_dst.data(), p.scale.data(), p.shift.data(), p.mean.data(),
              p.inv_std.data(), p.diff_src.data(), p.diff_scale.data(), p.diff_shift.data(),
              p.scratch.data()});
     }
-    count_bytes(state, 5 * p.shape.rows * p.shape.channels);
+    count_bytes<T>(state, 5 * p.shape.rows * p.shape.channels);
 }
-BENCHMARK(norm_backward_own)->Apply([](auto* bench) { norm_shapes(bench, true); });
+BENCHMARK(norm_backward_own<float>)->Apply([](auto* bench) { norm_shapes(bench, true); });
+BENCHMARK(norm_backward_own<bf16>)->Apply([](auto* bench) { norm_shapes(bench, true); });
 
 struct norm_primitives {
     dnnl::memory::desc image;
@@ -316,7 +366,7 @@ void norm_forward_onednn(benchmark::State& state) {
     const norm_primitives p(state);
     run_primitive(state, dnnl::batch_normalization_forward(p.forward), p.args,
                   p.forward.impl_info_str());
-    count_bytes(state, 3 * 128 * state.range(0) * state.range(1) * state.range(1));
+    count_bytes<float>(state, 3 * 128 * state.range(0) * state.range(1) * state.range(1));
 }
 BENCHMARK(norm_forward_onednn)->Apply([](auto* bench) { norm_shapes(bench, false); });
 
@@ -330,7 +380,7 @@ void norm_backward_onednn(benchmark::State& state) {
     }
     run_primitive(state, dnnl::batch_normalization_backward(p.backward), p.args,
                   p.backward.impl_info_str());
-    count_bytes(state, 5 * 128 * state.range(0) * state.range(1) * state.range(1));
+    count_bytes<float>(state, 5 * 128 * state.range(0) * state.range(1) * state.range(1));
 }
 BENCHMARK(norm_backward_onednn)->Apply([](auto* bench) { norm_shapes(bench, false); });
 

@@ -9,11 +9,13 @@
 #include <hwy/highway.h>
 
 #include "engine/kernels/channel_blocks-inl.hpp"
+#include "engine/kernels/storage-inl.hpp"
 
 #ifndef LATHE_KERNELS_CHANNEL_ONCE
 #define LATHE_KERNELS_CHANNEL_ONCE
 
 #include <algorithm>
+#include <type_traits>
 
 #include "engine/kernels/parallel.hpp"
 
@@ -24,7 +26,18 @@ namespace {
 struct image_part {
     std::int64_t pixels;
     std::int64_t channels;  // of this part
-    std::int64_t stride;    // floats from pixel to pixel
+    std::int64_t stride;    // values from pixel to pixel
+};
+
+// The operations on one part, as compiled for one target.
+template <class T>
+struct channel_operations {
+    void (*mean)(const image_part& part, const T* src, float* result);
+    void (*scale)(const image_part& part, const T* src, const float* gate, T* dst);
+    void (*scale_gradient)(const image_part& part, const T* src, const T* diff_dst,
+                           const float* gate, T* diff_src, float* diff_gate);
+    void (*add_constant)(const image_part& part, const float* values, float factor, T* dst);
+    void (*set_constant)(const image_part& part, const float* values, float factor, T* dst);
 };
 
 }  // namespace
@@ -35,9 +48,10 @@ HWY_BEFORE_NAMESPACE();
 namespace lathe::kernels::HWY_NAMESPACE {
 namespace {
 
+template <class T>
 struct mean_body {
     image_part part;
-    const float* HWY_RESTRICT src;
+    const T* HWY_RESTRICT src;
     float* HWY_RESTRICT mean;
 
     template <int Vectors, class D>
@@ -50,14 +64,14 @@ struct mean_body {
 #pragma GCC unroll 4
             for (int v = 0; v < Vectors; ++v) sum[t][v] = hn::Zero(d);
         }
-        const float* from = src + channel;
+        const T* from = src + channel;
         std::int64_t p = 0;
         for (; p + together <= part.pixels; p += together) {
 #pragma GCC unroll 4
             for (int t = 0; t < together; ++t) {
 #pragma GCC unroll 4
                 for (int v = 0; v < Vectors; ++v) {
-                    sum[t][v] = hn::Add(sum[t][v], hn::LoadU(d, from + v * lanes));
+                    sum[t][v] = hn::Add(sum[t][v], load(d, from + v * lanes));
                 }
                 from += part.stride;
             }
@@ -65,7 +79,7 @@ struct mean_body {
         for (; p < part.pixels; ++p) {
 #pragma GCC unroll 4
             for (int v = 0; v < Vectors; ++v) {
-                sum[0][v] = hn::Add(sum[0][v], hn::LoadU(d, from + v * lanes));
+                sum[0][v] = hn::Add(sum[0][v], load(d, from + v * lanes));
             }
             from += part.stride;
         }
@@ -79,11 +93,12 @@ struct mean_body {
     }
 };
 
+template <class T>
 struct scale_body {
     image_part part;
-    const float* src;
+    const T* src;
     const float* HWY_RESTRICT gate;
-    float* dst;
+    T* dst;
 
     template <int Vectors, class D>
     HWY_INLINE void run(D d, std::int64_t channel) const {
@@ -95,19 +110,20 @@ struct scale_body {
             const std::int64_t at = p * part.stride + channel;
 #pragma GCC unroll 4
             for (int v = 0; v < Vectors; ++v) {
-                const auto x = hn::LoadU(d, src + at + v * lanes);
-                hn::StoreU(hn::Mul(x, factor[v]), d, dst + at + v * lanes);
+                const auto x = load(d, src + at + v * lanes);
+                store(d, hn::Mul(x, factor[v]), dst + at + v * lanes);
             }
         }
     }
 };
 
+template <class T>
 struct scale_gradient_body {
     image_part part;
-    const float* src;
-    const float* diff_dst;
+    const T* src;
+    const T* diff_dst;
     const float* HWY_RESTRICT gate;
-    float* diff_src;
+    T* diff_src;
     float* HWY_RESTRICT diff_gate;
 
     template <int Vectors, class D>
@@ -124,9 +140,9 @@ struct scale_gradient_body {
             const std::int64_t at = p * part.stride + channel;
 #pragma GCC unroll 4
             for (int v = 0; v < Vectors; ++v) {
-                const auto gradient = hn::LoadU(d, diff_dst + at + v * lanes);
-                sum[v] = hn::MulAdd(gradient, hn::LoadU(d, src + at + v * lanes), sum[v]);
-                hn::StoreU(hn::Mul(gradient, factor[v]), d, diff_src + at + v * lanes);
+                const auto gradient = load(d, diff_dst + at + v * lanes);
+                sum[v] = hn::MulAdd(gradient, load(d, src + at + v * lanes), sum[v]);
+                store(d, hn::Mul(gradient, factor[v]), diff_src + at + v * lanes);
             }
         }
 #pragma GCC unroll 4
@@ -136,12 +152,12 @@ struct scale_gradient_body {
     }
 };
 
-template <bool Add>
+template <bool Add, class T>
 struct constant_body {
     image_part part;
     const float* HWY_RESTRICT values;
     float factor;
-    float* HWY_RESTRICT dst;
+    T* HWY_RESTRICT dst;
 
     template <int Vectors, class D>
     HWY_INLINE void run(D d, std::int64_t channel) const {
@@ -153,38 +169,46 @@ struct constant_body {
                 hn::Mul(hn::LoadU(d, values + channel + v * lanes), hn::Set(d, factor));
         }
         for (std::int64_t p = 0; p < part.pixels; ++p) {
-            float* const to = dst + p * part.stride + channel;
+            T* const to = dst + p * part.stride + channel;
 #pragma GCC unroll 4
             for (int v = 0; v < Vectors; ++v) {
                 auto result = constant[v];
-                if constexpr (Add) result = hn::Add(result, hn::LoadU(d, to + v * lanes));
-                hn::StoreU(result, d, to + v * lanes);
+                if constexpr (Add) result = hn::Add(result, load(d, to + v * lanes));
+                store(d, result, to + v * lanes);
             }
         }
     }
 };
 
-void mean(const image_part& part, const float* src, float* result) {
-    for_channel_blocks(part.channels, mean_body{part, src, result});
+template <class T>
+void mean(const image_part& part, const T* src, float* result) {
+    for_channel_blocks(part.channels, mean_body<T>{part, src, result});
 }
 
-void scale(const image_part& part, const float* src, const float* gate, float* dst) {
-    for_channel_blocks(part.channels, scale_body{part, src, gate, dst});
+template <class T>
+void scale(const image_part& part, const T* src, const float* gate, T* dst) {
+    for_channel_blocks(part.channels, scale_body<T>{part, src, gate, dst});
 }
 
-void scale_gradient(const image_part& part, const float* src, const float* diff_dst,
-                    const float* gate, float* diff_src, float* diff_gate) {
+template <class T>
+void scale_gradient(const image_part& part, const T* src, const T* diff_dst, const float* gate,
+                    T* diff_src, float* diff_gate) {
     for_channel_blocks(part.channels,
-                       scale_gradient_body{part, src, diff_dst, gate, diff_src, diff_gate});
+                       scale_gradient_body<T>{part, src, diff_dst, gate, diff_src, diff_gate});
 }
 
-void add_constant(const image_part& part, const float* values, float factor, float* dst) {
-    for_channel_blocks(part.channels, constant_body<true>{part, values, factor, dst});
+template <bool Add, class T>
+void constant(const image_part& part, const float* values, float factor, T* dst) {
+    for_channel_blocks(part.channels, constant_body<Add, T>{part, values, factor, dst});
 }
 
-void set_constant(const image_part& part, const float* values, float factor, float* dst) {
-    for_channel_blocks(part.channels, constant_body<false>{part, values, factor, dst});
+template <class T>
+channel_operations<T> operations() {
+    return {mean<T>, scale<T>, scale_gradient<T>, constant<true, T>, constant<false, T>};
 }
+
+channel_operations<float> operations_of_float() { return operations<float>(); }
+channel_operations<bf16> operations_of_bf16() { return operations<bf16>(); }
 
 }  // namespace
 }  // namespace lathe::kernels::HWY_NAMESPACE
@@ -194,11 +218,17 @@ HWY_AFTER_NAMESPACE();
 namespace lathe::kernels {
 namespace {
 
-HWY_EXPORT(mean);
-HWY_EXPORT(scale);
-HWY_EXPORT(scale_gradient);
-HWY_EXPORT(add_constant);
-HWY_EXPORT(set_constant);
+HWY_EXPORT(operations_of_float);
+HWY_EXPORT(operations_of_bf16);
+
+template <class T>
+channel_operations<T> operations_for() {
+    if constexpr (std::is_same_v<T, bf16>) {
+        return HWY_DYNAMIC_DISPATCH(operations_of_bf16)();
+    } else {
+        return HWY_DYNAMIC_DISPATCH(operations_of_float)();
+    }
+}
 
 // Calls body(part, offset in images, offset in per-channel values) for every image and every run of
 // channels, in parallel; a small batch is split over its channels too.
@@ -218,39 +248,58 @@ void for_image_parts(const channel_shape& shape, const Body& body) {
 
 }  // namespace
 
-void channel_mean(const channel_shape& shape, const float* src, float* mean_of) {
+template <class T>
+void channel_mean(const channel_shape& shape, const T* src, float* mean_of) {
+    const auto operations = operations_for<T>();
     for_image_parts(shape, [&](const image_part& part, std::int64_t at, std::int64_t value) {
-        HWY_DYNAMIC_DISPATCH(mean)(part, src + at, mean_of + value);
+        operations.mean(part, src + at, mean_of + value);
     });
 }
 
-void channel_scale(const channel_shape& shape, const float* src, const float* gate, float* dst) {
+template <class T>
+void channel_scale(const channel_shape& shape, const T* src, const float* gate, T* dst) {
+    const auto operations = operations_for<T>();
     for_image_parts(shape, [&](const image_part& part, std::int64_t at, std::int64_t value) {
-        HWY_DYNAMIC_DISPATCH(scale)(part, src + at, gate + value, dst + at);
+        operations.scale(part, src + at, gate + value, dst + at);
     });
 }
 
-void channel_scale_gradient(const channel_shape& shape, const float* src, const float* diff_dst,
-                            const float* gate, float* diff_src, float* diff_gate) {
+template <class T>
+void channel_scale_gradient(const channel_shape& shape, const T* src, const T* diff_dst,
+                            const float* gate, T* diff_src, float* diff_gate) {
+    const auto operations = operations_for<T>();
     for_image_parts(shape, [&](const image_part& part, std::int64_t at, std::int64_t value) {
-        HWY_DYNAMIC_DISPATCH(scale_gradient)
-        (part, src + at, diff_dst + at, gate + value, diff_src + at, diff_gate + value);
+        operations.scale_gradient(part, src + at, diff_dst + at, gate + value, diff_src + at,
+                                  diff_gate + value);
     });
 }
 
-void add_channel_constant(const channel_shape& shape, const float* values, float factor,
-                          float* dst) {
+template <class T>
+void add_channel_constant(const channel_shape& shape, const float* values, float factor, T* dst) {
+    const auto operations = operations_for<T>();
     for_image_parts(shape, [&](const image_part& part, std::int64_t at, std::int64_t value) {
-        HWY_DYNAMIC_DISPATCH(add_constant)(part, values + value, factor, dst + at);
+        operations.add_constant(part, values + value, factor, dst + at);
     });
 }
 
-void set_channel_constant(const channel_shape& shape, const float* values, float factor,
-                          float* dst) {
+template <class T>
+void set_channel_constant(const channel_shape& shape, const float* values, float factor, T* dst) {
+    const auto operations = operations_for<T>();
     for_image_parts(shape, [&](const image_part& part, std::int64_t at, std::int64_t value) {
-        HWY_DYNAMIC_DISPATCH(set_constant)(part, values + value, factor, dst + at);
+        operations.set_constant(part, values + value, factor, dst + at);
     });
 }
+
+#define LATHE_FOR_STORAGE(T)                                                                 \
+    template void channel_mean(const channel_shape&, const T*, float*);                      \
+    template void channel_scale(const channel_shape&, const T*, const float*, T*);           \
+    template void channel_scale_gradient(const channel_shape&, const T*, const T*,           \
+                                         const float*, T*, float*);                          \
+    template void add_channel_constant(const channel_shape&, const float*, float, T*);       \
+    template void set_channel_constant(const channel_shape&, const float*, float, T*);
+LATHE_FOR_STORAGE(float)
+LATHE_FOR_STORAGE(bf16)
+#undef LATHE_FOR_STORAGE
 
 }  // namespace lathe::kernels
 #endif
