@@ -19,7 +19,7 @@ for wanted in "$@"; do
   installed=.deps/venv/$(basename "$peers")
   if [ -f "$peers" ] && ! cmp -s "$peers" "$installed"; then
     echo "setup: installing the peers of ${wanted%%.*}"
-    .deps/venv/bin/pip install --quiet -r "$peers"
+    "$python" -m pip install --quiet -r "$peers"
     cp "$peers" "$installed"
   fi
 done

@@ -18,6 +18,7 @@
 #include "lathe/export/onnx.hpp"
 #include "lathe/format/file.hpp"
 #include "lathe/supernet/checkpoint.hpp"
+#include "networks.hpp"
 
 namespace {
 
@@ -27,34 +28,23 @@ std::string bytes_of(std::span<const float> values) {
     return {reinterpret_cast<const char*>(values.data()), values.size_bytes()};
 }
 
-/// (images, height, width, channels) -> (images, channels, height, width).
-std::vector<float> channels_first(std::span<const float> images, std::size_t count,
-                                  std::size_t area, std::size_t channels) {
-    std::vector<float> planes(images.size());
-    for (std::size_t n = 0; n < count; ++n) {
-        for (std::size_t p = 0; p < area; ++p) {
-            for (std::size_t c = 0; c < channels; ++c) {
-                planes[(n * channels + c) * area + p] = images[(n * area + p) * channels + c];
-            }
-        }
-    }
-    return planes;
-}
-
 void write_member(const std::filesystem::path& folder, const network& net, weight_store& weights,
                   const calibrated_statistics& statistics, image_batches& images, std::size_t count) {
     const auto& dims = net.at(net.inputs()[0]).type.dims;
-    const auto channels = static_cast<std::size_t>(dims[1].size());
-    const auto area = static_cast<std::size_t>(dims[2].size() * dims[3].size());
-    const auto pixels = images.at(static_cast<std::int32_t>(dims[2].size()),
-                                  static_cast<std::int32_t>(dims[3].size()))
-                            .first(count * area * channels);
+    const auto height = dims[2].size();
+    const auto width = dims[3].size();
+    const auto channels = dims[1].size();
+    const auto pixels =
+        images.at(static_cast<std::int32_t>(height), static_cast<std::int32_t>(width))
+            .first(count * static_cast<std::size_t>(height * width * channels));
     executor run(net, weights.reader(), statistics, {.batch = static_cast<std::int32_t>(count)});
     std::ranges::copy(pixels, run.input().begin());
     run.run();
     std::filesystem::create_directories(folder);
     save_onnx(folder / "model.onnx", net, weights.reader(), statistics);
-    write_file_atomic(folder / "input.bin", bytes_of(channels_first(pixels, count, area, channels)));
+    const auto planes = benchmarks::channels_first(pixels, static_cast<std::int64_t>(count), height,
+                                                   width, channels);
+    write_file_atomic(folder / "input.bin", bytes_of(planes));
     write_file_atomic(folder / "expected.bin", bytes_of(run.output()));
 }
 
