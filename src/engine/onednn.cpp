@@ -20,10 +20,21 @@ thread_scope::~thread_scope() {
     if (omp_get_max_threads() != before_) omp_set_num_threads(before_);
 }
 
-dnnl::memory::desc activation_desc(const tensor_type& type, std::int64_t batch) {
+dnnl_type onednn_type(element_type type) {
+    if (type == element_type::f32) return dnnl_type::f32;
+    if (type == element_type::bf16) return dnnl_type::bf16;
+    throw error(errc::internal, "onednn_type", "a type without kernels");
+}
+
+std::int64_t rounded_floats(const dnnl::memory::desc& desc) {
+    constexpr std::size_t line = 64;
+    return static_cast<std::int64_t>((desc.get_size() + line - 1) / line * line / sizeof(float));
+}
+
+dnnl::memory::desc activation_desc(const tensor_type& type, std::int64_t batch, dnnl_type stored) {
     dnnl::memory::dims dims;
     for (const auto& d : type.dims) dims.push_back(d.is_symbol() ? batch : d.size());
-    return {dims, dnnl_type::f32, dims.size() == 4 ? dnnl_tag::nhwc : dnnl_tag::nc};
+    return {dims, stored, dims.size() == 4 ? dnnl_tag::nhwc : dnnl_tag::nc};
 }
 
 namespace {
@@ -35,8 +46,9 @@ dnnl::memory::dims grouped(const std::vector<std::int64_t>& oihw, std::int64_t g
 
 }  // namespace
 
-dnnl::memory::desc any_weights(const std::vector<std::int64_t>& oihw, std::int64_t groups) {
-    return {grouped(oihw, groups), dnnl_type::f32, dnnl_tag::any};
+dnnl::memory::desc any_weights(const std::vector<std::int64_t>& oihw, std::int64_t groups,
+                               dnnl_type stored) {
+    return {grouped(oihw, groups), stored, dnnl_tag::any};
 }
 
 dnnl::memory::desc plain_weights(const std::vector<std::int64_t>& oihw, std::int64_t groups) {

@@ -31,13 +31,19 @@ private:
     int before_;
 };
 
+/// Throws internal for a type that the engine does not use.
+dnnl_type onednn_type(element_type type);
 /// Channels-last descriptor of an image or row-major descriptor of a vector.
-dnnl::memory::desc activation_desc(const tensor_type& type, std::int64_t batch);
+dnnl::memory::desc activation_desc(const tensor_type& type, std::int64_t batch,
+                                   dnnl_type stored = dnnl_type::f32);
 /// Weights in whatever layout the kernel likes; (g, o, i, h, w) when groups > 1.
-dnnl::memory::desc any_weights(const std::vector<std::int64_t>& oihw, std::int64_t groups);
+dnnl::memory::desc any_weights(const std::vector<std::int64_t>& oihw, std::int64_t groups,
+                               dnnl_type stored = dnnl_type::f32);
 /// The same weights as plain rows.
 dnnl::memory::desc plain_weights(const std::vector<std::int64_t>& oihw, std::int64_t groups);
 dnnl::memory::desc vector_desc(std::int64_t size);
+/// Bytes of a tensor in floats, up to a whole cache line.
+std::int64_t rounded_floats(const dnnl::memory::desc& desc);
 
 void append_activation(dnnl::post_ops& ops, activation kind);
 struct eltwise_form {

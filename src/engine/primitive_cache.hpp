@@ -21,7 +21,7 @@ namespace lathe::detail {
 
 enum class primitive_kind : std::uint8_t {
     convolution, convolution_data_gradient, convolution_weight_gradient, matmul, pooling,
-    pooling_gradient
+    pooling_gradient, reorder
 };
 
 /// Everything that a primitive depends on besides the ISA and the cache's thread count.

@@ -9,6 +9,23 @@
 
 namespace lathe::detail {
 
+/// Master gradient += dy^T x, from images of any stored type.
+class weight_gradient_matmul {
+public:
+    /// dy: (rows, out), x: (rows, in). Precondition: weight.is_strided_matrix().
+    weight_gradient_matmul(parameter_view weight, std::int64_t rows, element_type images,
+                           const training_context& context);
+
+    [[nodiscard]] std::int64_t scratch_floats() const;
+    void add(const void* dy, const void* x, float* scratch) const;
+
+private:
+    parameter_view weight_;
+    const dnnl::stream* stream_;
+    primitive_cache::handle product_;
+};
+
+/// All three products in float.
 class shared_matmul {
 public:
     /// `rows` x (in) times (out, in)^T. Precondition: weight.is_strided_matrix().
@@ -18,22 +35,17 @@ public:
     /// y = x w^T.
     void forward(const float* x, float* y, float* scratch) const;
     /// dx = dy w, or dx += dy w.
-    void input_gradient(const float* dy, gradient_target dx, float* scratch) const;
+    void input_gradient(const float* dy, float* dx, bool accumulate, float* scratch) const;
     /// Master gradient += dy^T x.
-    void weight_gradient(const float* dy, const float* x, float* scratch) const;
+    void weight_gradient(const void* dy, const void* x, float* scratch) const {
+        weights_.add(dy, x, scratch);
+    }
 
 private:
-    struct operand {
-        std::int64_t rows, columns, row_stride, column_stride;
-    };
-    static primitive_cache::handle make(const training_context& c, const operand& a,
-                                        const operand& b, const operand& y, bool accumulate);
-    void run(const made_primitive& p, const float* a, const float* b, float* y,
-             float* scratch) const;
-
     parameter_view weight_;
     const dnnl::stream* stream_;
-    primitive_cache::handle forward_, data_, data_add_, weights_;
+    primitive_cache::handle forward_, data_, data_add_;
+    weight_gradient_matmul weights_;
 };
 
 }  // namespace lathe::detail

@@ -16,8 +16,6 @@
 namespace lathe::detail {
 namespace {
 
-std::int64_t rounded(std::int64_t floats) { return (floats + 15) / 16 * 16; }
-
 kernels::channel_shape channels_of(const tensor_type& type, std::int64_t batch) {
     return {batch, type.dims[2].size() * type.dims[3].size(), type.dims[1].size()};
 }
@@ -46,8 +44,11 @@ training_recipe train(const batch_norm_op& o, const node& n, const training_cont
     return train_norm(o, n, {}, c);
 }
 
-training_recipe train_norm(const batch_norm_op& o, const node& n, std::optional<activation> act,
-                           const training_context& c) {
+namespace {
+
+template <class T>
+training_recipe norm_recipe(const batch_norm_op& o, const node& n, std::optional<activation> act,
+                            const training_context& c) {
     const auto image = channels_of(n.type, c.batch);
     const kernels::batch_norm_shape shape{image.batch * image.pixels, image.channels};
     const parameter_view scale(o.scale, c.access);
@@ -73,9 +74,9 @@ training_recipe train_norm(const batch_norm_op& o, const node& n, std::optional<
         const kept k = layout(m.saved);
         scale.read(k.scale);
         shift.read(k.shift);
-        kernels::batch_norm_forward(shape, act, epsilon,
-                                    {m.inputs[0], k.scale, k.shift, m.output, k.mean,
-                                     m.statistics->variance.data(), k.inv_std, m.scratch});
+        kernels::batch_norm_forward<T>(shape, act, epsilon,
+                                       {m.in<T>(), k.scale, k.shift, m.out<T>(), k.mean,
+                                        m.statistics->variance.data(), k.inv_std, m.scratch});
         std::copy_n(k.mean, channels, m.statistics->mean.data());
     };
     r.backward = [=](const backward_memory& m) {
@@ -83,14 +84,22 @@ training_recipe train_norm(const batch_norm_op& o, const node& n, std::optional<
         pieces p(m.scratch);
         float* diff_scale = p.take(channels);
         float* diff_shift = p.take(channels);
-        kernels::batch_norm_backward(shape, act,
-                                     {m.inputs[0], m.diff_output, k.scale, k.shift, k.mean,
-                                      k.inv_std, m.diff_inputs[0].data, diff_scale, diff_shift,
-                                      p.take(kernel_scratch)});
+        kernels::batch_norm_backward<T>(shape, act,
+                                        {m.in<T>(), m.diff_out<T>(), k.scale, k.shift, k.mean,
+                                         k.inv_std, m.diff_in<T>(), diff_scale, diff_shift,
+                                         p.take(kernel_scratch)});
         scale.add_gradient(diff_scale);
         shift.add_gradient(diff_shift);
     };
     return r;
+}
+
+}  // namespace
+
+training_recipe train_norm(const batch_norm_op& o, const node& n, std::optional<activation> act,
+                           const training_context& c) {
+    return with_stored(c.stored(n.type),
+                       [&]<class T>(T) { return norm_recipe<T>(o, n, act, c); });
 }
 
 training_recipe train(const activation_op& o, const node& n, const training_context& c) {
@@ -99,13 +108,14 @@ training_recipe train(const activation_op& o, const node& n, const training_cont
     r.keeps_inputs = true;
     r.forward_in_place = true;
     r.gradient_in_place = true;
-    r.forward = [kind = o.kind, count](const forward_memory& m) {
-        kernels::activation_forward(kind, count, m.inputs[0], m.output);
-    };
-    r.backward = [kind = o.kind, count](const backward_memory& m) {
-        kernels::activation_backward(kind, count, m.inputs[0], m.diff_output,
-                                     m.diff_inputs[0].data);
-    };
+    with_stored(c.stored(n.type), [&]<class T>(T) {
+        r.forward = [kind = o.kind, count](const forward_memory& m) {
+            kernels::activation_forward(kind, count, m.in<T>(), m.out<T>());
+        };
+        r.backward = [kind = o.kind, count](const backward_memory& m) {
+            kernels::activation_backward(kind, count, m.in<T>(), m.diff_out<T>(), m.diff_in<T>());
+        };
+    });
     return r;
 }
 
@@ -114,18 +124,21 @@ training_recipe train(const add_op&, const node& n, const training_context& c) {
     training_recipe r;
     r.forward_in_place = true;
     r.passes_gradient = true;
-    r.forward = [count](const forward_memory& m) {
-        const bool onto_second = m.output == m.inputs[1];
-        const float* base = onto_second ? m.inputs[1] : m.inputs[0];
-        if (m.output != base) {
-            std::memcpy(m.output, base, static_cast<std::size_t>(count) * sizeof(float));
-        }
-        kernels::add_inplace(count, onto_second ? m.inputs[0] : m.inputs[1], m.output);
-    };
+    with_stored(c.stored(n.type), [&]<class T>(T) {
+        r.forward = [count](const forward_memory& m) {
+            const bool onto_second = m.output == m.inputs[1];
+            const std::size_t base = onto_second ? 1 : 0;
+            if (m.output != m.inputs[base]) std::copy_n(m.in<T>(base), count, m.out<T>());
+            kernels::add_inplace(count, m.in<T>(1 - base), m.out<T>());
+        };
+    });
     return r;
 }
 
-training_recipe train(const channel_gate_op& o, const node& n, const training_context& c) {
+namespace {
+
+template <class T>
+training_recipe gate_recipe(const channel_gate_op& o, const node& n, const training_context& c) {
     const auto image = channels_of(n.type, c.batch);
     const kernels::gate_shape gate{image.batch, image.channels, lathe::shape_of(o.reduce_weight)[0]};
     std::vector<parameter_view> views;
@@ -147,9 +160,9 @@ training_recipe train(const channel_gate_op& o, const node& n, const training_co
             view.read(next);
             next += view.size();
         }
-        kernels::channel_mean(image, m.inputs[0], state.mean);
+        kernels::channel_mean(image, m.in<T>(), state.mean);
         kernels::gate_forward(gate, gate.weights(weights), state);
-        kernels::channel_scale(image, m.inputs[0], state.gate, m.output);
+        kernels::channel_scale(image, m.in<T>(), state.gate, m.out<T>());
     };
     r.backward = [=](const backward_memory& m) {
         pieces saved(m.saved);
@@ -160,8 +173,8 @@ training_recipe train(const channel_gate_op& o, const node& n, const training_co
         float* diff_mean = scratch.take(image.batch * image.channels);
         float* gradients = scratch.take(gate.weight_floats());
         std::fill_n(gradients, gate.weight_floats(), 0.0F);
-        float* diff_input = m.diff_inputs[0].data;
-        kernels::channel_scale_gradient(image, m.inputs[0], m.diff_output, state.gate, diff_input,
+        T* diff_input = m.diff_in<T>();
+        kernels::channel_scale_gradient(image, m.in<T>(), m.diff_out<T>(), state.gate, diff_input,
                                         diff_gate);
         const auto split = gate.weights(gradients);
         kernels::gate_backward(gate, weights, state, diff_gate, diff_mean,
@@ -179,9 +192,16 @@ training_recipe train(const channel_gate_op& o, const node& n, const training_co
     return r;
 }
 
+}  // namespace
+
+training_recipe train(const channel_gate_op& o, const node& n, const training_context& c) {
+    return with_stored(c.stored(n.type), [&]<class T>(T) { return gate_recipe<T>(o, n, c); });
+}
+
 training_recipe train(const pool_op& o, const node& n, const training_context& c) {
-    const auto src = activation_desc(c.input_type(n), c.batch);
-    const auto dst = activation_desc(n.type, c.batch);
+    const auto stored = onednn_type(c.stored(n.type));
+    const auto src = activation_desc(c.input_type(n), c.batch, stored);
+    const auto dst = activation_desc(n.type, c.batch, stored);
     const auto algorithm = o.kind == pooling::max ? dnnl::algorithm::pooling_max
                                                   : dnnl::algorithm::pooling_avg_exclude_padding;
     const dnnl::memory::dims stride{o.stride[0], o.stride[1]};
@@ -196,7 +216,8 @@ training_recipe train(const pool_op& o, const node& n, const training_context& c
         const auto& in = c.input_type(n).dims;
         return primitive_key(kind, {static_cast<std::int64_t>(o.kind), c.batch, in[1].size(),
                                     in[2].size(), in[3].size(), kernel[0], kernel[1], stride[0],
-                                    stride[1], padding[0], padding[1]});
+                                    stride[1], padding[0], padding[1],
+                                    static_cast<std::int64_t>(stored)});
     };
     const auto forward = c.primitives.get(key(primitive_kind::pooling), [&] {
         const auto pd = forward_desc();
@@ -212,13 +233,10 @@ training_recipe train(const pool_op& o, const node& n, const training_context& c
                               pd.diff_dst_desc(), pd.workspace_desc(), pd.scratchpad_desc(),
                               pd.impl_info_str()};
     });
-    const auto floats = [](const dnnl::memory::desc& d) {
-        return rounded(static_cast<std::int64_t>((d.get_size() + 3) / 4));
-    };
     training_recipe r;
-    r.saved_floats = floats(forward->workspace);
-    r.forward_scratch = floats(forward->scratchpad);
-    r.backward_scratch = floats(backward->scratchpad);
+    r.saved_floats = rounded_floats(forward->workspace);
+    r.forward_scratch = rounded_floats(forward->scratchpad);
+    r.backward_scratch = rounded_floats(backward->scratchpad);
     const auto bind_extra = [](primitive_call& call, const made_primitive& p, float* saved,
                                float* scratch) {
         if (p.workspace.get_size() > 0) call.bind(DNNL_ARG_WORKSPACE, p.workspace, saved);
@@ -226,14 +244,14 @@ training_recipe train(const pool_op& o, const node& n, const training_context& c
     };
     r.forward = [=, stream = &c.stream](const forward_memory& m) {
         primitive_call call(forward->primitive);
-        call.bind(DNNL_ARG_SRC, forward->src, const_cast<float*>(m.inputs[0]));
+        call.bind(DNNL_ARG_SRC, forward->src, const_cast<void*>(m.inputs[0]));
         call.bind(DNNL_ARG_DST, forward->dst, m.output);
         bind_extra(call, *forward, m.saved, m.scratch);
         call.run(*stream);
     };
     r.backward = [=, stream = &c.stream](const backward_memory& m) {
         primitive_call call(backward->primitive);
-        call.bind(DNNL_ARG_DIFF_DST, backward->dst, const_cast<float*>(m.diff_output));
+        call.bind(DNNL_ARG_DIFF_DST, backward->dst, const_cast<void*>(m.diff_output));
         call.bind(DNNL_ARG_DIFF_SRC, backward->src, m.diff_inputs[0].data);
         bind_extra(call, *backward, m.saved, m.scratch);
         call.run(*stream);
@@ -244,13 +262,15 @@ training_recipe train(const pool_op& o, const node& n, const training_context& c
 training_recipe train(const global_pool_op&, const node& n, const training_context& c) {
     const auto image = channels_of(c.input_type(n), c.batch);
     training_recipe r;
-    r.forward = [image](const forward_memory& m) {
-        kernels::channel_mean(image, m.inputs[0], m.output);
-    };
-    r.backward = [image](const backward_memory& m) {
-        kernels::set_channel_constant(image, m.diff_output, 1.0F / static_cast<float>(image.pixels),
-                                      m.diff_inputs[0].data);
-    };
+    with_stored(c.stored(c.input_type(n)), [&]<class T>(T) {
+        r.forward = [image](const forward_memory& m) {
+            kernels::channel_mean(image, m.in<T>(), m.out<float>());
+        };
+        r.backward = [image](const backward_memory& m) {
+            kernels::set_channel_constant(image, m.diff_out<float>(),
+                                          1.0F / static_cast<float>(image.pixels), m.diff_in<T>());
+        };
+    });
     return r;
 }
 
@@ -261,24 +281,26 @@ training_recipe train(const concat_op&, const node& n, const training_context& c
     const std::int64_t rows = image.batch * image.pixels;
     training_recipe r;
     r.gradient_optional = true;
-    r.forward = [=](const forward_memory& m) {
-        float* to = m.output;
-        for (std::int64_t row = 0; row < rows; ++row) {
-            for (std::size_t i = 0; i < channels.size(); ++i) {
-                to = std::copy_n(m.inputs[i] + row * channels[i], channels[i], to);
+    with_stored(c.stored(n.type), [&]<class T>(T) {
+        r.forward = [=](const forward_memory& m) {
+            T* to = m.out<T>();
+            for (std::int64_t row = 0; row < rows; ++row) {
+                for (std::size_t i = 0; i < channels.size(); ++i) {
+                    to = std::copy_n(m.in<T>(i) + row * channels[i], channels[i], to);
+                }
             }
-        }
-    };
-    r.backward = [=](const backward_memory& m) {
-        const float* from = m.diff_output;
-        for (std::int64_t row = 0; row < rows; ++row) {
-            for (std::size_t i = 0; i < channels.size(); ++i) {
-                float* to = m.diff_inputs[i].data;
-                if (to != nullptr) std::copy_n(from, channels[i], to + row * channels[i]);
-                from += channels[i];
+        };
+        r.backward = [=](const backward_memory& m) {
+            const T* from = m.diff_out<T>();
+            for (std::int64_t row = 0; row < rows; ++row) {
+                for (std::size_t i = 0; i < channels.size(); ++i) {
+                    T* const to = m.diff_in<T>(i);
+                    if (to != nullptr) std::copy_n(from, channels[i], to + row * channels[i]);
+                    from += channels[i];
+                }
             }
-        }
-    };
+        };
+    });
     return r;
 }
 
@@ -287,12 +309,14 @@ training_recipe train(const softmax_op&, const node& n, const training_context& 
     training_recipe r;
     r.keeps_output = true;
     r.gradient_in_place = true;
-    r.forward = [shape](const forward_memory& m) { kernels::softmax(shape, m.inputs[0], m.output); };
+    r.forward = [shape](const forward_memory& m) {
+        kernels::softmax(shape, m.in<float>(), m.out<float>());
+    };
     r.backward = [shape](const backward_memory& m) {
         for (std::int64_t row = 0; row < shape.batch; ++row) {
-            const float* p = m.output + row * shape.classes;
-            const float* dy = m.diff_output + row * shape.classes;
-            float* dx = m.diff_inputs[0].data + row * shape.classes;
+            const float* p = static_cast<const float*>(m.output) + row * shape.classes;
+            const float* dy = m.diff_out<float>() + row * shape.classes;
+            float* dx = m.diff_in<float>() + row * shape.classes;
             float inner = 0.0F;
             for (std::int64_t k = 0; k < shape.classes; ++k) inner += p[k] * dy[k];
             for (std::int64_t k = 0; k < shape.classes; ++k) dx[k] = p[k] * (dy[k] - inner);

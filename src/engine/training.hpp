@@ -7,33 +7,59 @@
 #include <optional>
 #include <vector>
 
+#include "engine/kernels/bf16.hpp"
 #include "engine/primitive_cache.hpp"
 #include "lathe/engine/training_pass.hpp"
 #include "lathe/network/network.hpp"
 
 namespace lathe::detail {
 
+// Values and gradients are float or bf16, as training_context::stored says; a recipe knows which.
+
 struct forward_memory {
-    std::vector<const float*> inputs;
-    float* output = nullptr;
+    std::vector<const void*> inputs;
+    void* output = nullptr;
     float* saved = nullptr;    ///< lives until this layer's backward
     float* scratch = nullptr;  ///< lives for this call
     norm_statistics* statistics = nullptr;
+
+    template <class T>
+    [[nodiscard]] const T* in(std::size_t i = 0) const {
+        return static_cast<const T*>(inputs[i]);
+    }
+    template <class T>
+    [[nodiscard]] T* out() const {
+        return static_cast<T*>(output);
+    }
 };
 
 /// Where the gradient of an input goes; null: nobody needs it.
 struct gradient_target {
-    float* data = nullptr;
+    void* data = nullptr;
     bool accumulate = false;  ///< add to what another layer has left there
 };
 
 struct backward_memory {
-    std::vector<const float*> inputs;
-    const float* output = nullptr;
-    const float* diff_output = nullptr;
+    std::vector<const void*> inputs;
+    const void* output = nullptr;
+    const void* diff_output = nullptr;
     std::vector<gradient_target> diff_inputs;
     float* saved = nullptr;
     float* scratch = nullptr;
+
+    template <class T>
+    [[nodiscard]] const T* in(std::size_t i = 0) const {
+        return static_cast<const T*>(inputs[i]);
+    }
+    template <class T>
+    [[nodiscard]] const T* diff_out() const {
+        return static_cast<const T*>(diff_output);
+    }
+    /// Null where nobody needs it.
+    template <class T>
+    [[nodiscard]] T* diff_in(std::size_t i = 0) const {
+        return static_cast<T*>(diff_inputs[i].data);
+    }
 };
 
 /// One layer, planned. The flags say which tensors must survive until backward.
@@ -60,10 +86,32 @@ struct training_context {
     const parameter_access& access;
     primitive_cache& primitives;
     const dnnl::stream& stream;
+    element_type images = element_type::f32;  ///< how values with pixels are stored; f32 or bf16
 
     [[nodiscard]] const tensor_type& type(value_id v) const { return net.at(v).type; }
     [[nodiscard]] const tensor_type& input_type(const node& n) const { return type(n.inputs[0]); }
+    /// Vectors stay float: they are small, and the loss is made of them.
+    [[nodiscard]] element_type stored(const tensor_type& t) const {
+        return t.dims.size() == 4 ? images : element_type::f32;
+    }
 };
+
+/// make(T()) with the C++ type T of a stored one.
+template <class Make>
+auto with_stored(element_type type, const Make& make) {
+    return type == element_type::bf16 ? make(kernels::bf16()) : make(0.0F);
+}
+
+/// Pieces of saved and scratch memory begin at cache lines.
+[[nodiscard]] constexpr std::int64_t rounded(std::int64_t floats) {
+    return (floats + 15) / 16 * 16;
+}
+/// Floats that hold `count` values of type T.
+template <class T>
+[[nodiscard]] constexpr std::int64_t floats_for(std::int64_t count) {
+    constexpr auto per_float = static_cast<std::int64_t>(sizeof(float) / sizeof(T));
+    return rounded((count + per_float - 1) / per_float);
+}
 
 /// Facet "training" of the ops, one overload each. Throws unsupported naming the layer.
 training_recipe train(const input_op&, const node&, const training_context&);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <new>
@@ -62,17 +63,59 @@ private:
 }  // namespace
 
 struct training_pass::state {
-    explicit state(int t)
-        : threads(t), primitives(cached_primitives, counters), stream(detail::cpu_engine()) {}
+    state(int t, element_type stored)
+        : threads(t),
+          image_type(stored),
+          primitives(cached_primitives, counters),
+          stream(detail::cpu_engine()) {}
 
-    [[nodiscard]] float* at(detail::slot s) const {
-        if (s < 0) return nullptr;
-        return reinterpret_cast<float*>(memory +
-                                        plan.memory.offsets[static_cast<std::size_t>(s)]);
+    [[nodiscard]] detail::training_context context() {
+        return {*net, batch, threads, access, primitives, stream, image_type};
     }
-    [[nodiscard]] const float* value(value_id v) const {
+    [[nodiscard]] void* at(detail::slot s) const {
+        return s < 0 ? nullptr : memory + plan.memory.offsets[static_cast<std::size_t>(s)];
+    }
+    [[nodiscard]] float* floats_at(detail::slot s) const { return static_cast<float*>(at(s)); }
+    [[nodiscard]] const void* value(value_id v) const {
         const auto s = plan.value[static_cast<std::size_t>(v)];
         return s < 0 ? images.data() : at(s);
+    }
+    [[nodiscard]] void* gradient(value_id v) const {
+        return at(plan.gradient[static_cast<std::size_t>(v)]);
+    }
+    [[nodiscard]] bool is_float(value_id v) {
+        return context().stored(net->at(v).type) == element_type::f32;
+    }
+
+    void round_images() {
+        const value_id in = net->inputs()[0];
+        if (is_float(in)) return;
+        kernels::convert(std::ssize(images), images.data(),
+                         static_cast<kernels::bf16*>(at(plan.value[static_cast<std::size_t>(in)])));
+    }
+    std::span<const float> float_output(value_id out) {
+        const auto count = element_count(net->at(out).type, batch);
+        if (is_float(out)) {
+            return {static_cast<const float*>(value(out)), static_cast<std::size_t>(count)};
+        }
+        output.resize(static_cast<std::size_t>(count));
+        kernels::convert(count, static_cast<const kernels::bf16*>(value(out)), output.data());
+        return output;
+    }
+    void take_gradient(value_id out, std::span<const float> given) {
+        if (is_float(out)) {
+            std::ranges::copy(given, static_cast<float*>(gradient(out)));
+        } else {
+            kernels::convert(std::ssize(given), given.data(),
+                             static_cast<kernels::bf16*>(gradient(out)));
+        }
+    }
+    void add(value_id v, const void* more, void* to) {
+        const auto& type = net->at(v).type;
+        detail::with_stored(context().stored(type), [&]<class T>(T) {
+            kernels::add_inplace(element_count(type, batch), static_cast<const T*>(more),
+                                 static_cast<T*>(to));
+        });
     }
 
     void run_forward(std::size_t i) {
@@ -80,8 +123,8 @@ struct training_pass::state {
         detail::forward_memory m;
         for (const auto in : layer.inputs) m.inputs.push_back(value(in));
         m.output = at(plan.value[static_cast<std::size_t>(layer.output)]);
-        m.saved = at(plan.saved[i]);
-        m.scratch = at(plan.forward_scratch[i]);
+        m.saved = floats_at(plan.saved[i]);
+        m.scratch = floats_at(plan.forward_scratch[i]);
         m.statistics = &statistics[static_cast<std::size_t>(layer.first)];
         const stopwatch watch(counters.kernel_seconds);
         layer.recipe.forward(m);
@@ -93,38 +136,36 @@ struct training_pass::state {
         detail::backward_memory m;
         for (const auto in : layer.inputs) m.inputs.push_back(value(in));
         m.output = value(layer.output);
-        m.diff_output = at(plan.gradient[static_cast<std::size_t>(layer.output)]);
-        m.saved = at(plan.saved[i]);
-        m.scratch = at(plan.backward_scratch[i]);
+        m.diff_output = gradient(layer.output);
+        m.saved = floats_at(plan.saved[i]);
+        m.scratch = floats_at(plan.backward_scratch[i]);
         const stopwatch watch(counters.kernel_seconds);
         if (layer.recipe.passes_gradient) return pass_gradient(i, m.diff_output);
         for (std::size_t k = 0; k < layer.inputs.size(); ++k) {
             const auto way = plan.deliveries[i][k];
             const bool aside = way == delivery::add_after || way == delivery::discard;
-            float* target = aside ? at(plan.temporary[i][k])
-                                  : at(plan.gradient[static_cast<std::size_t>(layer.inputs[k])]);
+            void* target = aside ? at(plan.temporary[i][k]) : gradient(layer.inputs[k]);
             m.diff_inputs.push_back(
                 {way == delivery::none ? nullptr : target, way == delivery::accumulate});
         }
         layer.recipe.backward(m);
         for (std::size_t k = 0; k < layer.inputs.size(); ++k) {
             if (plan.deliveries[i][k] != delivery::add_after) continue;
-            const value_id in = layer.inputs[k];
-            kernels::add_inplace(element_count(net->at(in).type, batch), at(plan.temporary[i][k]),
-                                 at(plan.gradient[static_cast<std::size_t>(in)]));
+            add(layer.inputs[k], at(plan.temporary[i][k]), gradient(layer.inputs[k]));
         }
     }
 
     /// An add hands its gradient on unchanged.
-    void pass_gradient(std::size_t i, const float* diff_output) {
+    void pass_gradient(std::size_t i, const void* diff_output) {
         const auto& layer = plan.layers[i];
-        const auto count = element_count(net->at(layer.output).type, batch);
+        const auto& type = net->at(layer.output).type;
+        const auto bytes = element_count(type, batch) * size_of(context().stored(type));
         for (std::size_t k = 0; k < layer.inputs.size(); ++k) {
-            float* to = at(plan.gradient[static_cast<std::size_t>(layer.inputs[k])]);
+            void* to = gradient(layer.inputs[k]);
             if (plan.deliveries[i][k] == detail::delivery::write) {
-                std::memcpy(to, diff_output, static_cast<std::size_t>(count) * sizeof(float));
+                std::memcpy(to, diff_output, static_cast<std::size_t>(bytes));
             } else if (plan.deliveries[i][k] == detail::delivery::accumulate) {
-                kernels::add_inplace(count, diff_output, to);
+                add(layer.output, diff_output, to);
             }
         }
     }
@@ -139,6 +180,7 @@ struct training_pass::state {
     }
 
     int threads;
+    element_type image_type;
     pass_counters counters;
     detail::primitive_cache primitives;
     dnnl::stream stream;
@@ -153,14 +195,31 @@ struct training_pass::state {
     detail::training_plan plan;
     std::byte* memory = nullptr;
     std::vector<norm_statistics> statistics;
+    std::vector<float> output;  ///< where it is not stored as floats
 };
 
-training_pass::training_pass(int threads) {
+bool has_fast_bf16() {
+    return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) &
+            static_cast<unsigned>(dnnl::cpu_isa::avx512_core_bf16)) ==
+           static_cast<unsigned>(dnnl::cpu_isa::avx512_core_bf16);
+}
+
+precision resolve(precision p) {
+    if (p != precision::automatic) return p;
+    return has_fast_bf16() ? precision::bf16 : precision::f32;
+}
+
+training_pass::training_pass(int threads, precision images) {
     if (threads < 1) {
         throw error(errc::bad_input, "training pass", fmt::format("{} threads", threads),
                     "give at least 1");
     }
-    state_ = std::make_unique<state>(threads);
+    const bool rounds = resolve(images) == precision::bf16;
+    if (rounds && !has_fast_bf16()) {
+        throw error(errc::unsupported, "training pass", "this CPU has no bf16 instructions",
+                    "use precision::automatic or precision::f32");
+    }
+    state_ = std::make_unique<state>(threads, rounds ? element_type::bf16 : element_type::f32);
 }
 training_pass::~training_pass() = default;
 training_pass::training_pass(training_pass&&) noexcept = default;
@@ -188,15 +247,15 @@ std::span<const float> training_pass::forward(const network& net, const paramete
     s.access = access;
     s.batch = batch;
     s.images = images;
-    s.plan = detail::plan_training(
-        {net, batch, s.threads, s.access, s.primitives, s.stream}, kind);
+    s.plan = detail::plan_training(s.context(), kind);
     s.memory = s.arena.reserve(s.plan.memory.arena_bytes);
     s.counters.arena_bytes = s.arena.size();
     s.reset_statistics();
+    s.round_images();
     for (std::size_t i = 0; i < s.plan.layers.size(); ++i) s.run_forward(i);
     s.kind = kind;
     const value_id out = net.outputs()[0].value;
-    return {s.value(out), static_cast<std::size_t>(element_count(net.at(out).type, batch))};
+    return s.float_output(out);
 }
 
 void training_pass::backward(std::span<const float> output_gradient) {
@@ -214,8 +273,7 @@ void training_pass::backward(std::span<const float> output_gradient) {
                                 output_gradient.size(), count));
     }
     s.kind = pass_kind::statistics;  // gradients take the place of what forward() saved
-    std::memcpy(s.at(s.plan.gradient[static_cast<std::size_t>(out)]), output_gradient.data(),
-                count * sizeof(float));
+    s.take_gradient(out, output_gradient);
     for (std::size_t i = s.plan.layers.size(); i-- > 0;) {
         if (s.plan.goes_back(i)) s.run_backward(i);
     }

@@ -56,6 +56,7 @@ public:
     }
 
     training_plan run() && {
+        round_images();
         for (std::size_t i = 0; i < plan_.layers.size(); ++i) forward(i);
         extend(plan_.value[index(c_.net.outputs()[0].value)], loss_time());
         plan_.backward_scratch.assign(plan_.layers.size(), -1);
@@ -70,6 +71,13 @@ public:
     }
 
 private:
+    /// Images come as floats; where they are stored as something else, a copy lives in the arena.
+    void round_images() {
+        const value_id in = c_.net.inputs()[0];
+        if (c_.stored(c_.type(in)) == element_type::f32) return;
+        plan_.value[index(in)] = new_slot(bytes(in), 0, 0);
+    }
+
     void connect(int i) {
         const auto& layer = plan_.layers[static_cast<std::size_t>(i)];
         producer_[index(layer.output)] = i;
@@ -87,9 +95,9 @@ private:
         return 2 * layer_count() - static_cast<int>(i);
     }
 
-    slot new_slot(std::int64_t floats, int first, int last) {
-        if (floats == 0) return -1;
-        slots_.push_back({floats * static_cast<std::int64_t>(sizeof(float)), first, last});
+    slot new_slot(std::int64_t bytes, int first, int last) {
+        if (bytes == 0) return -1;
+        slots_.push_back({bytes, first, last});
         owners_.emplace_back();
         return static_cast<slot>(slots_.size()) - 1;
     }
@@ -99,8 +107,11 @@ private:
         b.first = std::min(b.first, time);
         b.last = std::max(b.last, time);
     }
-    [[nodiscard]] std::int64_t floats(value_id v) const {
-        return element_count(c_.type(v), c_.batch);
+    slot new_floats(std::int64_t floats, int first, int last) {
+        return new_slot(floats * static_cast<std::int64_t>(sizeof(float)), first, last);
+    }
+    [[nodiscard]] std::int64_t bytes(value_id v) const {
+        return element_count(c_.type(v), c_.batch) * size_of(c_.stored(c_.type(v)));
     }
 
     /// An input whose memory the output of layer i may take over, or -1.
@@ -137,20 +148,20 @@ private:
         const bool trains = kind_ == pass_kind::training;
         const value_id source = overwritable(i);
         slot& out = plan_.value[index(layer.output)];
-        out = source >= 0 ? plan_.value[index(source)] : new_slot(floats(layer.output), now, now);
+        out = source >= 0 ? plan_.value[index(source)] : new_slot(bytes(layer.output), now, now);
         for (const auto in : layer.inputs) {
             extend(plan_.value[index(in)], now);
             if (trains && layer.recipe.keeps_inputs) extend(plan_.value[index(in)], backward_time(i));
         }
         extend(out, trains && layer.recipe.keeps_output ? backward_time(i) : now);
         plan_.saved.push_back(
-            new_slot(layer.recipe.saved_floats, now, trains ? backward_time(i) : now));
-        plan_.forward_scratch.push_back(new_slot(layer.recipe.forward_scratch, now, now));
+            new_floats(layer.recipe.saved_floats, now, trains ? backward_time(i) : now));
+        plan_.forward_scratch.push_back(new_floats(layer.recipe.forward_scratch, now, now));
     }
 
     void start_gradient() {
         const value_id out = c_.net.outputs()[0].value;
-        const slot s = new_slot(floats(out), loss_time(), loss_time());
+        const slot s = new_slot(bytes(out), loss_time(), loss_time());
         give(out, s);
     }
     void give(value_id v, slot s) {
@@ -174,7 +185,7 @@ private:
         const int now = backward_time(i);
         extend(g, now);
         std::erase(owners(g), layer.output);
-        plan_.backward_scratch[i] = new_slot(layer.recipe.backward_scratch, now, now);
+        plan_.backward_scratch[i] = new_floats(layer.recipe.backward_scratch, now, now);
         for (std::size_t k = 0; k < layer.inputs.size(); ++k) ways[k] = deliver(i, k, g);
     }
 
@@ -184,14 +195,14 @@ private:
         const int now = backward_time(i);
         if (!needs_gradient_[index(in)]) {
             if (layer.recipe.gradient_optional || layer.recipe.passes_gradient) return delivery::none;
-            plan_.temporary[i][k] = new_slot(floats(in), now, now);
+            plan_.temporary[i][k] = new_slot(bytes(in), now, now);
             return delivery::discard;
         }
         slot& target = plan_.gradient[index(in)];
         if (target >= 0) {
             extend(target, now);
             if (layer.recipe.accumulates || layer.recipe.passes_gradient) return delivery::accumulate;
-            plan_.temporary[i][k] = new_slot(floats(in), now, now);
+            plan_.temporary[i][k] = new_slot(bytes(in), now, now);
             return delivery::add_after;
         }
         if (layer.recipe.passes_gradient && may_share(i, in, g)) {
@@ -202,7 +213,7 @@ private:
             give(in, g);
             return delivery::write;
         }
-        const slot fresh = new_slot(floats(in), now, now);
+        const slot fresh = new_slot(bytes(in), now, now);
         give(in, fresh);
         return delivery::write;
     }

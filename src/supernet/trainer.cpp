@@ -69,6 +69,7 @@ std::string digest(const training_settings& s, int ranks, batch_reader data,
         add(v);
     }
     h.add(static_cast<std::uint64_t>(s.others)).add(static_cast<std::uint64_t>(data.batch()));
+    h.add(static_cast<std::uint64_t>(resolve(s.precision)));
     h.add(data.steps_per_epoch());
     for (const auto& net : first_step) h.add(net.identity_hash());
     std::vector<float> images(static_cast<std::size_t>(data.batch()) * data.shape().elements());
@@ -87,7 +88,7 @@ struct batch_result {
 class step_runner {
 public:
     step_runner(weight_store& weights, const training_settings& settings)
-        : weights_(weights), settings_(settings), pass_(settings.threads) {}
+        : weights_(weights), settings_(settings), pass_(settings.threads, settings.precision) {}
 
     /// One result per network. False: a loss was not finite.
     bool run(const std::vector<network>& nets, const image_batch& batch, image_shape shape,

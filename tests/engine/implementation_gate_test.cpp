@@ -98,8 +98,13 @@ TEST_CASE("no hot layer falls to a reference implementation in training") {
     const parameter_access access = [&](const param_ref&) {
         return parameter_memory{memory.data(), memory.data()};
     };
+    std::vector<element_type> types{element_type::f32};
+    if (has_fast_bf16()) types.push_back(element_type::bf16);
     for (const auto& net : preset_shapes()) {
-        (void)detail::plan_training({net, 32, 2, access, primitives, stream}, pass_kind::training);
+        for (const auto type : types) {
+            (void)detail::plan_training({net, 32, 2, access, primitives, stream, type},
+                                        pass_kind::training);
+        }
     }
     CHECK(primitives.implementations().size() >= 4);
     for (const auto& name : primitives.implementations()) {

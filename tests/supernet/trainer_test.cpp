@@ -46,6 +46,8 @@ hash64 train(const training_settings& s, std::int64_t stop_after = -1) {
 }  // namespace
 
 TEST_CASE("training lowers the loss of the largest and the smallest member") {
+    auto settings = quick(120);
+    settings.precision = GENERATE(precision::f32, precision::automatic);
     const auto space = test::small_space();
     // A bright square in one of ten places: the place is the class.
     const function_dataset squares(
@@ -62,7 +64,7 @@ TEST_CASE("training lowers the loss of the largest and the smallest member") {
     const batch_reader reader(squares, all, measure_normalization(squares, all), {.batch = 32, .changes = {}});
     weight_store weights(1);
     training_progress early;
-    const auto report = train_supernet(weights, sandwich(space), reader, quick(120),
+    const auto report = train_supernet(weights, sandwich(space), reader, settings,
                                        [&](const training_progress& p) {
                                            if (p.step == 5) early = p;
                                        });

@@ -26,6 +26,19 @@ enum class pass_kind : std::uint8_t {
     statistics   ///< forward only, for the batch statistics
 };
 
+/// How feature maps and their gradients are stored between layers. Weights, sums and statistics are
+/// float32 always, and so are vectors, the loss among them.
+enum class precision : std::uint8_t {
+    automatic,  ///< bf16 where the CPU multiplies it natively, f32 elsewhere
+    f32,
+    bf16  ///< half the memory traffic, relative error 2^-9 at each layer
+};
+
+/// Whether the CPU has the instructions (AVX-512 BF16 or AMX) and oneDNN may use them.
+[[nodiscard]] bool has_fast_bf16();
+/// What automatic means on this machine; the others as they are.
+[[nodiscard]] precision resolve(precision p);
+
 /// What the passes so far have cost.
 struct pass_counters {
     std::int64_t primitives_made = 0;
@@ -40,8 +53,8 @@ struct pass_counters {
 /// Not thread-safe: one object per training thread.
 class training_pass {
 public:
-    /// Throws bad_input for less than one thread.
-    explicit training_pass(int threads);
+    /// Throws bad_input for less than one thread, unsupported for bf16 on a CPU without.
+    explicit training_pass(int threads, precision images = precision::f32);
     ~training_pass();
     training_pass(training_pass&&) noexcept;
     training_pass& operator=(training_pass&&) noexcept;

@@ -62,6 +62,7 @@ struct training_settings {
     double seconds = 0.0;  ///< of training, evaluation and checkpoints excluded
     std::int64_t steps = 0;
     int threads = 1;
+    lathe::precision precision = lathe::precision::automatic;
     std::uint64_t seed = 1;
     float learning_rate = 0.2F;  ///< peak
     double warm_up = 0.05;       ///< share of the budget that the learning rate rises linearly

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// oneDNN's convolution and its gradients for training: images channels-last, weights in the layouts
+// that the kernels like.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <vector>
+
+#include "engine/primitive_cache.hpp"
+#include "engine/training.hpp"
+
+namespace lathe::detail {
+
+struct convolution_shape {
+    std::int64_t batch, in_channels, in_h, in_w, out_channels, out_h, out_w;
+    extent2 kernel, stride, padding;
+    std::int64_t groups;
+
+    [[nodiscard]] bool is_pointwise() const {
+        return groups == 1 && kernel == extent2{1, 1} && padding == extent2{0, 0};
+    }
+    [[nodiscard]] bool is_depthwise() const {
+        return groups == in_channels && groups == out_channels && groups > 1 &&
+               stride[0] == stride[1] && padding[0] == padding[1];
+    }
+    [[nodiscard]] std::int64_t in_rows() const { return batch * in_h * in_w; }
+    [[nodiscard]] std::int64_t out_rows() const { return batch * out_h * out_w; }
+};
+
+/// Images of one type; plain weights and their gradient, (out, in / groups, height, width), float.
+class onednn_convolution {
+public:
+    enum class gradient { data_only, data_and_weights };
+
+    onednn_convolution(const convolution_shape& shape, element_type images, gradient which,
+                       const training_context& context);
+
+    /// Floats of scratch that each of the three needs.
+    [[nodiscard]] std::int64_t forward_scratch() const { return forward_.scratch(); }
+    [[nodiscard]] std::int64_t data_scratch() const { return data_.scratch(); }
+    [[nodiscard]] std::int64_t weight_scratch() const { return weights_.scratch(); }
+
+    void forward(const void* x, const float* plain, void* y, float* scratch) const;
+    void input_gradient(const void* dy, const float* plain, void* dx, float* scratch) const;
+    /// Overwrites plain_gradient.
+    void weight_gradient(const void* dy, const void* x, float* plain_gradient,
+                         float* scratch) const;
+
+private:
+    /// A primitive and the reorder between plain weights and its own layout.
+    struct direction {
+        primitive_cache::handle kernel, reorder;
+        [[nodiscard]] std::int64_t scratch() const;
+    };
+    struct argument {
+        int id;
+        const dnnl::memory::desc* desc;
+        const void* data;
+    };
+
+    [[nodiscard]] dnnl::memory::desc image(std::int64_t channels, std::int64_t h,
+                                           std::int64_t w) const;
+    [[nodiscard]] dnnl::memory::desc weights(dnnl_type type) const;
+    [[nodiscard]] primitive_key key(primitive_kind kind, std::int64_t variant = 0) const;
+    [[nodiscard]] dnnl::convolution_forward::primitive_desc forward_desc() const;
+    [[nodiscard]] made_primitive make_forward() const;
+    [[nodiscard]] made_primitive make_data() const;
+    [[nodiscard]] made_primitive make_weights() const;
+    [[nodiscard]] primitive_cache::handle make_reorder(primitive_kind of,
+                                                       const dnnl::memory::desc& from,
+                                                       const dnnl::memory::desc& to,
+                                                       primitive_cache& primitives) const;
+    void reorder(const made_primitive& r, const float* from, float* to) const;
+    void run(const made_primitive& p, std::initializer_list<argument> arguments,
+             float* scratch) const;
+
+    const dnnl::stream* stream_;
+    convolution_shape shape_;
+    dnnl_type images_;
+    direction forward_, data_, weights_;
+};
+
+}  // namespace lathe::detail

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "engine/onednn_convolution.hpp"
+#include "engine/training.hpp"
+
+namespace lathe::detail {
+
+/// Precondition: shape.is_depthwise().
+[[nodiscard]] training_recipe train_depthwise(const parameter_view& weight,
+                                              const convolution_shape& shape,
+                                              const training_context& context);
+
+}  // namespace lathe::detail
