@@ -28,7 +28,8 @@ public:
     [[nodiscard]] std::string describe() const;
 
     [[nodiscard]] batch_reader training(std::int32_t batch, std::uint64_t seed) const;
-    [[nodiscard]] image_batches recalibration() const;
+    /// The first share of them, above 0 and at most 1; at least one image.
+    [[nodiscard]] image_batches recalibration(double share = 1.0) const;
     [[nodiscard]] image_batches validation() const;
     /// Opens the test set; it can be opened once.
     [[nodiscard]] image_batches open_test();
