@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TARGETS = ["lathe_program", "export_members"]
 PEERS = ["onnxruntime", "onnx"]
 MEMBERS, IMAGES = 60, 256
+NOTHING_CHOSEN = 3  # exit code of a search that is complete but has no network to recommend
 
 
 def search(build, spec, name):
@@ -22,8 +23,10 @@ def search(build, spec, name):
         out.rename(out.with_name(f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"))
     out.parent.mkdir(parents=True, exist_ok=True)
     start = time.monotonic()
-    subprocess.run([build / "lathe", "search", ROOT / spec, "--out", out], check=True, cwd=ROOT,
-                   stdout=subprocess.DEVNULL)
+    ended = subprocess.run([build / "lathe", "search", ROOT / spec, "--out", out], cwd=ROOT,
+                           stdout=subprocess.DEVNULL).returncode
+    if ended not in (0, NOTHING_CHOSEN):
+        sys.exit(f"lathe search {spec} ended with {ended}")
     seconds = time.monotonic() - start
     study = json.loads((out / "study.json").read_text())
     choice = study["choices"][0]
