@@ -177,18 +177,20 @@ TEST_CASE("channel operations on bf16 round once", "[kernels]") {
             auto diff = stored<T>(p.diff_dst);
             auto added = src;
             std::vector<T> constant(src.size());
-            floats mean(p.gate.size(), NAN);
-            floats gates(p.gate.size(), NAN);
-            channel_mean(p.shape, src.data(), mean.data());
+            outputs<T> result;
+            result.values = floats(2 * p.gate.size(), NAN);
+            float* const mean = result.values.data();
+            float* const gates = mean + p.gate.size();
+            channel_mean(p.shape, src.data(), mean);
             channel_scale(p.shape, scaled.data(), p.gate.data(), scaled.data());
             channel_scale_gradient(p.shape, src.data(), diff.data(), p.gate.data(), diff.data(),
-                                   gates.data());
+                                   gates);
             add_channel_constant(p.shape, p.gate.data(), 0.3F, added.data());
             set_channel_constant(p.shape, p.gate.data(), 0.3F, constant.data());
-            outputs<T> result;
-            for (const auto& tensor : {scaled, diff, added, constant}) result.add(tensor);
-            result.add_values(mean);
-            result.add_values(gates);
+            result.add(scaled);
+            result.add(diff);
+            result.add(added);
+            result.add(constant);
             return result;
         });
     });
