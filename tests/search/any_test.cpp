@@ -3,6 +3,9 @@
 
 #include <type_traits>
 
+#include "lathe/evaluator/staged.hpp"
+#include "lathe/optimizer/hierarchical_search.hpp"
+#include "lathe/optimizer/nsga2.hpp"
 #include "lathe/search/any.hpp"
 #include "lathe/search/study.hpp"
 #include "search/toy.hpp"
@@ -47,6 +50,44 @@ TEST_CASE("a study of erased components does what the typed one does") {
 
     CHECK(store.kept == typed_store.kept);
     CHECK(erased_strategy.state() == typed_strategy.state());
+}
+
+TEST_CASE("erased components say what their own say: levels, and whether batches are judged") {
+    const toy::space space;
+    nsga2 flat(domain_of(space));
+    hierarchical_search levelled(domain_of(space), {.budgets = {7}});
+    CHECK(any_optimizer(flat).levels().empty());
+    CHECK(any_optimizer(levelled).levels() == levelled.levels());
+    CHECK(levelled.levels().front().budget == 7);
+
+    auto alone = toy::evaluator();
+    staged_evaluator race({.stages = {{}, {.share = 0.5}}}, alone, alone);
+    CHECK_FALSE(any_evaluator(alone).judges_batches());
+    CHECK(any_evaluator(race).judges_batches());
+}
+
+TEST_CASE("a step's record tells the budget of each level and what is used of it") {
+    const toy::space space;
+    toy::size_model size;
+    toy::latency_model latency;
+    auto judge = toy::evaluator();
+    hierarchical_search strategy(domain_of(space), {.budgets = {12}});
+    study s(space, judge, strategy, toy::edge_goals(), {.batch = 4, .reference = {}}, size, latency);
+    std::vector<std::vector<search_level>> seen;
+    static_cast<void>(s.run({.steps = 5}, [&](const step_record& r) {
+        seen.push_back(r.levels);
+        return next_step::go_on;
+    }));
+    REQUIRE(seen.size() == 5);
+    CHECK(seen[0] == std::vector<search_level>{{12, 4, 0, 1, 1.0}});
+    REQUIRE(seen[4].size() == 2);
+    CHECK(seen[4][0].told == 12);
+    CHECK(seen[4][1].budget == 0);
+    CHECK(seen[4][1].told == 8);
+
+    nsga2 flat(domain_of(space));
+    study plain(space, judge, flat, toy::edge_goals(), {.batch = 4, .reference = {}}, size, latency);
+    CHECK(plain.step().levels.empty());
 }
 
 TEST_CASE("an erased space answers for any space") {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "lathe/evaluator/staged.hpp"
 #include "lathe/optimizer/nsga2.hpp"
 #include "lathe/optimizer/random_search.hpp"
 #include "lathe/search/study.hpp"
@@ -22,12 +23,12 @@ struct run_result {
     int measured = 0;
 };
 
-template <class Strategy>
-run_result run_once(Strategy strategy, toy::vector_store& store, std::size_t evaluations) {
+template <class Strategy, class Judge>
+run_result run_once(Strategy strategy, toy::vector_store& store, std::size_t evaluations,
+                    Judge& judge) {
     const toy::space space;
     toy::size_model size;
     toy::latency_model latency;
-    auto judge = toy::evaluator();
     study s(space, judge, strategy, toy::edge_goals(), {.batch = 5, .reference = {}}, size,
             latency);
     s.keep_in(store);
@@ -36,6 +37,12 @@ run_result run_once(Strategy strategy, toy::vector_store& store, std::size_t eva
             {s.ledger().trials().begin(), s.ledger().trials().end()},
             s.ledger().front(),
             latency.networks};
+}
+
+template <class Strategy>
+run_result run_once(Strategy strategy, toy::vector_store& store, std::size_t evaluations) {
+    auto judge = toy::evaluator();
+    return run_once(std::move(strategy), store, evaluations, judge);
 }
 
 /// Stopped after every event, resumed, stopped again half-way to the end, resumed again.
@@ -73,6 +80,63 @@ TEST_CASE("stopped twice, after any event, a study ends as if it had not been") 
         INFO(name);
         check_every_cut([&] { return make(domain_of(space)); });
     });
+}
+
+/// A rough judge, wrong by something that depends on the member, before an exact one.
+template <class Check>
+void with_stages(const Check& check) {
+    auto rough = evaluator_of<accuracy>([](const candidate& c) {
+        return toy::quality(c.genes) + 1e-3 * static_cast<double>(hash_of(c.genes) % 100);
+    });
+    auto exact = toy::evaluator();
+    staged_evaluator judge({.stages = {{}, {.share = 0.4}}}, rough, exact);
+    check(judge);
+}
+
+TEST_CASE("with stages, the same members go on after a stop at any event") {
+    const toy::space space;
+    const auto make = [&] { return nsga2(domain_of(space), {.seed = 9, .population = 6}); };
+    toy::vector_store whole;
+    run_result expected;
+    with_stages([&](auto& judge) { expected = run_once(make(), whole, 17, judge); });
+    CHECK(expected.trials.size() % 5 == 0);  // whole batches, though the budget is not
+    const auto exact = [](const trial& t) {
+        return find_metric(t.metrics, id_of<accuracy>()).known();
+    };
+    const auto judged = std::ranges::count_if(expected.trials, exact);
+    CHECK(judged > 2);
+    CHECK(judged < std::ssize(expected.trials) / 2 + 1);
+    for (std::size_t k = 0; k <= whole.kept.size(); ++k) {
+        INFO("cut after event " << k);
+        toy::vector_store cut;
+        cut.kept.assign(whole.kept.begin(), whole.kept.begin() + static_cast<std::ptrdiff_t>(k));
+        with_stages([&](auto& judge) {
+            const run_result resumed = run_once(make(), cut, 17, judge);
+            CHECK(resumed.trials == expected.trials);
+            CHECK(resumed.state == expected.state);
+        });
+        CHECK(cut.kept == whole.kept);
+    }
+    // A store that fails in the middle of a batch: the step is repeated, with the same result.
+    for (std::size_t k = 3; k < whole.kept.size(); k += 3) {
+        INFO("store fails at event " << k);
+        toy::vector_store failing;
+        failing.fail_at = k;
+        with_stages([&](auto& judge) {
+            const toy::space members;
+            toy::size_model size;
+            toy::latency_model latency;
+            auto strategy = make();
+            study s(members, judge, strategy, toy::edge_goals(), {.batch = 5, .reference = {}},
+                    size, latency);
+            s.keep_in(failing);
+            CHECK_THROWS_WITH(s.run({.evaluations = 17}), Contains("disk full"));
+            failing.fail_at = static_cast<std::size_t>(-1);
+            static_cast<void>(s.step());
+            static_cast<void>(s.run({.evaluations = 17}));
+        });
+        CHECK(failing.kept == whole.kept);
+    }
 }
 
 TEST_CASE("a study goes on with a larger budget as if it had had it from the start") {

@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "lathe/optimizer/hierarchical_search.hpp"
 #include "lathe/optimizer/islands.hpp"
 #include "lathe/optimizer/local_search.hpp"
 #include "lathe/optimizer/nsga2.hpp"
@@ -37,6 +38,12 @@ void for_each_strategy(Visit visit) {
     visit("surrogate_search",
           [](const search_domain& d) { return surrogate_search(d, {.seed = 7, .initial = 8}); });
     visit("islands", [](const search_domain& d) { return two_islands(d); });
+    visit("hierarchical_search", [](const search_domain& d) {
+        return hierarchical_search(d, {.seed = 10, .budgets = {10, 6}},
+                                   [](search_domain part, std::uint64_t seed) {
+                                       return nsga2(std::move(part), {.seed = seed, .population = 4});
+                                   });
+    });
 }
 
 }  // namespace lathe::toy

@@ -79,4 +79,15 @@ concept Evaluator = requires(E& e, const E& constant, std::span<const candidate>
     { E::safety } -> std::convertible_to<thread_safety>;
 };
 
+/// Does what becomes of one candidate depend on the others of the call? An evaluator for which it does
+/// says so by a member judges_batches(); a study then gives it whole batches only.
+template <Evaluator E>
+[[nodiscard]] constexpr bool judges_batches(const E& evaluator) {
+    if constexpr (requires { static_cast<bool>(evaluator.judges_batches()); }) {
+        return evaluator.judges_batches();
+    } else {
+        return false;
+    }
+}
+
 }  // namespace lathe

@@ -97,8 +97,9 @@ private:
 /// has that failure, with the stage named. One that was left behind is done, but its metrics are
 /// `not_resolvable`: rough numbers never stand beside exact ones, so it ranks on no front.
 ///
-/// Who goes on depends on the batch: a study that was killed while it recorded a batch, and is resumed,
-/// may decide otherwise for the rest of that batch.
+/// Who goes on depends on the batch, so a study always gives it whole ones: a budget of evaluations may
+/// be exceeded by less than a batch, and a batch that was recorded in part before a crash is judged again
+/// as a whole.
 template <Evaluator... Stages>
     requires(sizeof...(Stages) > 0)
 class staged_evaluator
@@ -134,6 +135,8 @@ public:
         std::apply([&](Stages&... e) { (run_stage(e), ...); }, evaluators_);
         return race_.finish();
     }
+
+    [[nodiscard]] static constexpr bool judges_batches() noexcept { return sizeof...(Stages) > 1; }
 
     /// One entry per stage, over all batches so far.
     [[nodiscard]] std::vector<stage_report> report() const { return race_.report(); }

@@ -128,18 +128,21 @@ public:
                                                    fidelity f) const {
         return calls_->evaluate(object_, candidates, f);
     }
+    [[nodiscard]] bool judges_batches() const { return calls_->judges_batches(object_); }
 
 private:
     struct table {
         std::vector<metric_id> (*metrics)(const void*);
         std::vector<evaluation> (*evaluate)(void*, std::span<const candidate>, fidelity);
+        bool (*judges_batches)(const void*);
     };
     template <class E>
     static constexpr table calls_of = {
         [](const void* p) -> std::vector<metric_id> { return static_cast<const E*>(p)->metrics(); },
         [](void* p, std::span<const candidate> candidates, fidelity f) {
             return static_cast<E*>(p)->evaluate(candidates, f);
-        }};
+        },
+        [](const void* p) { return lathe::judges_batches(*static_cast<const E*>(p)); }};
 
     void* object_;
     const table* calls_;
@@ -157,6 +160,8 @@ public:
     void tell(std::span<const outcome> outcomes) { calls_->tell(object_, outcomes); }
     [[nodiscard]] std::string state() const { return calls_->state(object_); }
     void restore(std::string_view state) { calls_->restore(object_, state); }
+    /// None for an optimizer that does not work level by level.
+    [[nodiscard]] std::vector<search_level> levels() const { return calls_->levels(object_); }
 
 private:
     struct table {
@@ -164,18 +169,23 @@ private:
         void (*tell)(void*, std::span<const outcome>);
         std::string (*state)(const void*);
         void (*restore)(void*, std::string_view);
+        std::vector<search_level> (*levels)(const void*);
     };
     template <class O>
     static constexpr table calls_of = {
         [](void* p, std::size_t n) { return static_cast<O*>(p)->ask(n); },
         [](void* p, std::span<const outcome> outcomes) { static_cast<O*>(p)->tell(outcomes); },
         [](const void* p) { return static_cast<const O*>(p)->state(); },
-        [](void* p, std::string_view state) { static_cast<O*>(p)->restore(state); }};
+        [](void* p, std::string_view state) { static_cast<O*>(p)->restore(state); },
+        [](const void* p) -> std::vector<search_level> {
+            if constexpr (LevelledOptimizer<O>) return static_cast<const O*>(p)->levels();
+            return {};
+        }};
 
     void* object_;
     const table* calls_;
 };
-static_assert(Optimizer<any_optimizer>);
+static_assert(LevelledOptimizer<any_optimizer>);
 
 class any_store {
 public:

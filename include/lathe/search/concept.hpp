@@ -13,6 +13,7 @@
 #include "lathe/core/genotype.hpp"
 #include "lathe/core/hash.hpp"
 #include "lathe/evaluator/concept.hpp"
+#include "lathe/optimizer/concept.hpp"
 
 namespace lathe {
 
@@ -80,6 +81,8 @@ struct step_record {
     std::size_t repeats = 0;   ///< proposals that had been looked at before
     std::size_t front = 0;     ///< members on the front
     std::size_t replayed = 0;  ///< trials that came from the store and not from an evaluation
+    /// Budgets and what was used of them, where the optimizer works level by level.
+    std::vector<search_level> levels = {};
 };
 
 enum class next_step : std::uint8_t { go_on, stop };

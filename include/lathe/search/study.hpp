@@ -97,13 +97,17 @@ public:
         keep_ = [&store](const study_event& e) { store.append(e); };
     }
 
-    /// Looks at up to `most` members of the current batch; asks for a new batch when the last one
-    /// is used up, and tells the optimizer when one is complete. Throws what the evaluator and the
-    /// store throw; the step can be repeated then.
+    /// Looks at up to `most` members of the current batch (at all of them, if the evaluator judges
+    /// batches); asks for a new batch when the last one is used up, and tells the optimizer when one is
+    /// complete. Throws what the evaluator and the store throw; the step can be repeated then.
     step_record step(std::size_t most = std::numeric_limits<std::size_t>::max()) {
         const std::size_t before = ledger_.trials().size();
         prepare_reference();
-        if (pending_.empty()) pending_ = strategy_->ask(settings_.batch);
+        if (pending_.empty()) {
+            pending_ = strategy_->ask(settings_.batch);
+            batch_start_ = before;
+        }
+        if (judges_batches(*judge_)) most = pending_.size();
         const std::size_t taken = look_at(most);
         settle(taken);
         ++steps_;
@@ -185,7 +189,7 @@ private:
         if (recorded_.reference) {
             reference = *recorded_.reference;
         } else {
-            reference = std::move(measure({&*settings_.reference, 1}, false).front());
+            reference = std::move(measure({&*settings_.reference, 1}, false, 0).front());
             if (keep_) keep_(reference_measured{reference});
         }
         if (reference.status == trial_status::evaluated) {
@@ -214,12 +218,29 @@ private:
                 ++replayed_;
             }
         }
-        for (trial& t : measure(fresh, true)) {
+        for (trial& t : measure_new(fresh)) {
             t.id = ledger_.trials().size();
             if (keep_) keep_(trial_recorded{t});
             ledger_.add(std::move(t));
         }
         return taken;
+    }
+
+    /// Trials of members that are not in the ledger. An evaluator that judges batches is given the
+    /// whole of the present one, of which an earlier session may have recorded a part.
+    std::vector<trial> measure_new(const std::vector<genotype>& fresh) {
+        if (fresh.empty()) return {};
+        if (!judges_batches(*judge_)) return measure(fresh, true, ledger_.trials().size());
+        std::vector<genotype> batch;
+        for (const proposal& p : pending_) {
+            genotype g = space_->canonical(p.genes);
+            const trial* known = ledger_.find(g);
+            if (known != nullptr && known->id < batch_start_) continue;
+            if (std::ranges::find(batch, g) == batch.end()) batch.push_back(std::move(g));
+        }
+        std::vector<trial> trials = measure(batch, true, batch_start_);
+        std::erase_if(trials, [&](const trial& t) { return ledger_.find(t.genes) != nullptr; });
+        return trials;
     }
 
     void settle(std::size_t taken) {
@@ -235,8 +256,9 @@ private:
         }
     }
 
-    /// Trials of canonical genotypes, in order.
-    std::vector<trial> measure(std::span<const genotype> members, bool may_refuse) {
+    /// Trials of canonical genotypes, in order; their candidates are numbered from `first_id`.
+    std::vector<trial> measure(std::span<const genotype> members, bool may_refuse,
+                               std::uint64_t first_id) {
         detail::measuring batch(members);
         batch.lower(*space_);
         const auto ask_model = [&](auto& model) {
@@ -244,7 +266,7 @@ private:
             if (may_refuse) batch.refuse(ledger_);
         };
         std::apply([&](Models&... models) { (ask_model(models), ...); }, models_);
-        batch.evaluate(*judge_, ledger_.trials().size());
+        batch.evaluate(*judge_, first_id);
         return std::move(batch).finish();
     }
 
@@ -260,6 +282,7 @@ private:
         r.repeats = settled_ - r.trials;
         r.front = ledger_.front_size();
         r.replayed = replayed_;
+        if constexpr (LevelledOptimizer<Strategy>) r.levels = strategy_->levels();
         return r;
     }
 
@@ -274,6 +297,7 @@ private:
     std::function<void(const study_event&)> keep_;
     std::vector<proposal> pending_;  ///< of the current batch, not yet settled
     std::vector<outcome> outcomes_;  ///< of the current batch, not yet told
+    std::uint64_t batch_start_ = 0;  ///< trials before the current batch
     std::uint64_t steps_ = 0;
     std::size_t settled_ = 0;
     std::size_t replayed_ = 0;
