@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // lathe bench table: search strategies on tables of known results.
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <optional>
@@ -14,6 +15,7 @@
 #include "lathe/core/text.hpp"
 #include "lathe/format/csv.hpp"
 #include "lathe/format/json.hpp"
+#include "lathe/optimizer/hierarchical_search.hpp"
 #include "lathe/optimizer/local_search.hpp"
 #include "lathe/optimizer/nsga2.hpp"
 #include "lathe/optimizer/random_search.hpp"
@@ -42,6 +44,14 @@ runner run_with(std::size_t batch) {
     };
 }
 
+/// Three levels with equal shares of the evaluations.
+table_score run_levels(const table_problem& problem, std::size_t evaluations, std::uint64_t seed) {
+    constexpr std::size_t batch = 8;
+    const std::size_t each = std::max<std::size_t>(1, evaluations / 3);
+    hierarchical_search optimizer(problem.domain(), {.seed = seed, .budgets = {each, each}});
+    return run_on_table(problem, optimizer, evaluations, batch);
+}
+
 std::vector<named_runner> runners() {
     return {
         {"random", run_with<random_search, random_search_options>(1)},
@@ -49,6 +59,7 @@ std::vector<named_runner> runners() {
         {"regularized_evolution", run_with<regularized_evolution, regularized_evolution_options>(1)},
         {"local_search", run_with<local_search, local_search_options>(1)},
         {"surrogate_search", run_with<surrogate_search, surrogate_search_options>(1)},
+        {"hierarchical", run_levels},
     };
 }
 

@@ -110,7 +110,7 @@ private:
         space->require_subcommand(1);
         const auto add = [&](const char* name, const char* help) {
             CLI::App* sub = space->add_subcommand(name, help);
-            sub->add_option("PRESET", given_.preset, "mobile28 or mobile32")->required();
+            sub->add_option("PRESET", given_.preset, "mobile28, mobile32, cell32 or chain28")->required();
             return sub;
         };
         on(add("count", "number of members"), [](const options& o, std::ostream& out, progress&) {

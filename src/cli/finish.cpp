@@ -21,7 +21,7 @@ struct ready_member {
     calibrated_statistics statistics;
 };
 
-ready_member make_ready(const mobile_space& space, supernet_evaluator& judge, const genotype& g) {
+ready_member make_ready(const any_space& space, supernet_evaluator& judge, const genotype& g) {
     network net = space.lower(g);
     calibrated_statistics statistics = judge.calibrate(net);
     return {std::move(net), std::move(statistics)};
@@ -66,36 +66,76 @@ onnx_options onnx_options_for(const search_spec& spec, const search_images& imag
     return options;
 }
 
+/// "67 of 67 networks in the whole space; 64 of 67 in 2 regions (31.2 % of it); 66 in ...".
+std::string levels_text(const std::vector<search_level>& levels) {
+    std::vector<std::string> parts;
+    for (const search_level& l : levels) {
+        const std::string of = l.budget > 0 ? fmt::format(" of {}", l.budget) : std::string();
+        const std::string where =
+            l.share == 1.0 ? std::string("the whole space")
+                           : fmt::format("{} region{} ({:.3g} % of it)", l.regions,
+                                         l.regions == 1 ? "" : "s", 100.0 * l.share);
+        parts.push_back(fmt::format("{}{} networks in {}", l.told, of, where));
+    }
+    return fmt::format("{}", fmt::join(parts, "; "));
+}
+
+/// What the rough stage let pass, and how far its order was that of the exact one.
+std::string stages_text(const std::vector<stage_report>& stages) {
+    std::vector<std::string> parts;
+    for (std::size_t k = 0; k < stages.size(); ++k) {
+        const stage_report& s = stages[k];
+        parts.push_back(fmt::format("stage {} judged {}, {} failed", k + 1, s.judged, s.failed));
+        if (k + 1 == stages.size()) continue;
+        parts.back() += fmt::format(", {} went on", s.passed);
+        const stage_agreement& order = s.with_next;
+        if (order.kendall && order.spearman) {
+            parts.back() += fmt::format("; rank correlation with the next stage on {}: Kendall "
+                                        "{:.2f}, Spearman {:.2f}",
+                                        order.pairs, *order.kendall, *order.spearman);
+        }
+    }
+    return fmt::format("{}", fmt::join(parts, "; "));
+}
+
 std::vector<std::pair<std::string, std::string>> facts_of(const search_spec& spec,
-                                                          const mobile_space& space,
+                                                          const any_space& space,
                                                           const search_images& images,
                                                           const search_result& found) {
     const search_plan& plan = spec.search;
-    return {{"space", fmt::format("{}, {} members", spec.preset, to_string(space.count()))},
-            {"data", images.describe()},
-            {"search", fmt::format("{}, seed {}, ended by: {}",
-                                   optimizer_names[static_cast<std::size_t>(plan.optimizer)],
-                                   plan.seed, to_string(found.why))}};
+    std::vector<std::pair<std::string, std::string>> facts = {
+        {"space", fmt::format("{}, {} members", spec.preset, to_string(space.count()))},
+        {"data", images.describe()},
+        {"search", fmt::format("{}{}, seed {}, ended by: {}",
+                               optimizer_names[static_cast<std::size_t>(plan.optimizer)],
+                               plan.islands > 1 ? fmt::format(" on {} islands", plan.islands) : "",
+                               plan.seed, to_string(found.why))}};
+    if (!found.levels.empty()) facts.emplace_back("levels", levels_text(found.levels));
+    if (!found.stages.empty()) facts.emplace_back("stages", stages_text(found.stages));
+    return facts;
 }
 
 }  // namespace
 
-search_report finish(const search_spec& spec, const mobile_space& space, search_images& images,
+search_report finish(const search_spec& spec, const preset_space& preset, search_images& images,
                      const study_folder& folder, int threads, weight_store& weights,
                      supernet_evaluator& judge, const search_result& found, progress& show) {
     show.begin("finish");
+    const any_space space = preset.any();
     search_report report;
     report.title = "Search of " + spec.preset;
     report.facts = facts_of(spec, space, images, found);
     report.machine = machine_and_libraries();
-    report.describe = [&space](const genotype& g) { return space.describe(g); };
+    report.describe = [space](const genotype& g) { return space.describe(g); };
+    report.levels = found.levels;
+    report.stages = found.stages;
 
     image_batches test = images.open_test();
     const auto accuracy_of = [&](const genotype& g) {
         return test_accuracy(make_ready(space, judge, g), weights, test, threads);
     };
-    report.largest_test_accuracy = accuracy_of(space.largest());
-    report.smallest_test_accuracy = accuracy_of(space.smallest());
+    report.largest_test_accuracy = accuracy_of(preset.largest());
+    report.smallest_test_accuracy = accuracy_of(preset.smallest());
 
     for (std::size_t i = 0; i < found.choices.size(); ++i) {
         const scenario& goal = spec.goals.scenarios[i];

@@ -4,10 +4,14 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <variant>
+#include <optional>
+#include <stop_token>
 
 #include <fmt/format.h>
 
+#include "cli/interrupt.hpp"
+#include "cli/judging.hpp"
+#include "cli/strategy.hpp"
 #include "lathe/core/error.hpp"
 #include "lathe/core/text.hpp"
 #include "lathe/cost_model/analytic.hpp"
@@ -16,39 +20,10 @@
 #include "lathe/engine/compile.hpp"
 #include "lathe/engine/network_timing.hpp"
 #include "lathe/format/file.hpp"
-#include "lathe/optimizer/nsga2.hpp"
-#include "lathe/optimizer/random_search.hpp"
-#include "lathe/optimizer/regularized_evolution.hpp"
 #include "lathe/supernet/trainer.hpp"
 
 namespace lathe::cli {
 namespace {
-
-using strategy = std::variant<random_search, nsga2, regularized_evolution>;
-
-strategy make_strategy(const search_plan& plan, const any_space& space) {
-    search_domain domain = domain_of(space);
-    const auto population = static_cast<std::size_t>(plan.population);
-    switch (plan.optimizer) {
-        case optimizer_kind::random:
-            return random_search(std::move(domain), {.seed = plan.seed});
-        case optimizer_kind::nsga2: {
-            nsga2_options options;
-            options.seed = plan.seed;
-            if (population > 0) options.population = population;
-            return nsga2(std::move(domain), options);
-        }
-        case optimizer_kind::regularized_evolution:
-            break;
-    }
-    regularized_evolution_options options;
-    options.seed = plan.seed;
-    if (population > 0) {
-        options.population = population;
-        options.tournament = std::min(options.tournament, population);
-    }
-    return regularized_evolution(std::move(domain), options);
-}
 
 training_settings settings_for(const search_spec& spec, const study_folder& folder, int threads,
                                std::uint64_t steps_per_epoch) {
@@ -62,6 +37,7 @@ training_settings settings_for(const search_spec& spec, const study_folder& fold
     }
     s.threads = threads;
     s.seed = plan.seed;
+    s.precision = plan.precision;
     s.others = plan.distillation ? teaching::distillation : teaching::labels;
     s.checkpoint = folder.checkpoint();
     const auto set = [](float& into, const std::optional<double>& value) {
@@ -78,6 +54,11 @@ training_settings settings_for(const search_spec& spec, const study_folder& fold
 
 training_point point_of(const training_progress& p) {
     return {p.seconds / 60.0, p.accuracy_first, p.accuracy_last};
+}
+
+interruption interruption_of(const study_folder& folder, std::string_view phase) {
+    return interruption(fmt::format("{} was interrupted; continue with 'lathe resume {}'", phase,
+                                    folder.path().string()));
 }
 
 /// Points of this session follow those of earlier ones that are not repeated.
@@ -104,23 +85,18 @@ private:
 
 }  // namespace
 
-mobile_space_spec preset_spec(std::string_view preset) {
-    return preset == "mobile28" ? mobile28() : mobile32();
-}
-
-mobile_space space_for(const search_spec& spec, const search_images& images) {
-    mobile_space_spec space = preset_spec(spec.preset);
-    const auto side = static_cast<std::int32_t>(space.resolutions.back());
-    const image_shape wanted{side, side, static_cast<std::int32_t>(space.input_channels)};
+preset_space space_for(const search_spec& spec, const search_images& images) {
+    const auto text = [](const image_shape& s) {
+        return fmt::format("{} x {} x {}", s.height, s.width, s.channels);
+    };
+    const image_shape wanted = preset_space(spec.preset).images();
     if (images.shape() != wanted) {
         throw error(errc::bad_input, "space.preset",
-                    fmt::format("{} is for images of {} x {} x {}, the data has {} x {} x {}",
-                                spec.preset, side, side, wanted.channels, images.shape().height,
-                                images.shape().width, images.shape().channels),
-                    "choose the other preset or other data");
+                    fmt::format("{} is for images of {}, the data has {}", spec.preset, text(wanted),
+                                text(images.shape())),
+                    "choose another preset or other data");
     }
-    space.classes = images.classes();
-    return mobile_space(std::move(space));
+    return preset_space(spec.preset, images.classes());
 }
 
 void check_measurable(const search_goals& goals) {
@@ -131,14 +107,17 @@ void check_measurable(const search_goals& goals) {
     detail::check_provided(goals, provided);
 }
 
-std::vector<training_point> train(const search_spec& spec, const mobile_space& space,
+std::vector<training_point> train(const search_spec& spec, const preset_space& space,
                                   const search_images& images, const study_folder& folder,
                                   int threads, weight_store& weights, progress& show) {
     const batch_reader data = images.training(spec.training.batch, spec.training.seed);
     const training_settings settings = settings_for(spec, folder, threads, data.steps_per_epoch());
     training_curve curve(folder, spec.training.minutes);
+    const interrupt_watch ctrl_c;
+    std::stop_source stop;
     show.begin("training");
     const auto probe = [&](const training_progress& p) {
+        if (ctrl_c.seen()) stop.request_stop();
         curve.add(p);
         show.update(p.share_done,
                     fmt::format("epoch {:.1f}, accuracy on training batches {:.1f} % (largest), "
@@ -147,27 +126,32 @@ std::vector<training_point> train(const search_spec& spec, const mobile_space& s
                     seconds_left(p.seconds, p.share_done));
     };
     const training_report report = train_supernet(
-        weights, sandwich(space, spec.training.random_members), data, settings, probe);
+        weights, space.sampler(spec.training.random_members), data, settings, probe,
+        stop.get_token());
+    std::vector<training_point> points = curve.finish();
+    // Of an earlier session where this one had nothing left to train.
+    const training_point last = points.empty() ? training_point{} : points.back();
     show.end(
         fmt::format("{} steps in {}, accuracy on training batches {:.1f} % (largest), "
                     "{:.1f} % (smallest)",
                     report.last.step, duration_text(report.last.seconds),
-                    100.0 * report.last.accuracy_first, 100.0 * report.last.accuracy_last));
-    return curve.finish();
+                    100.0 * last.largest_accuracy, 100.0 * last.smallest_accuracy));
+    if (ctrl_c.seen()) throw interruption_of(folder, "the training");
+    return points;
 }
 
 search_result search(const search_parts& parts, const search_spec& spec, any_store store,
                      progress& show) {
-    strategy chosen_strategy = make_strategy(spec.search, parts.space);
-    any_optimizer optimizer = std::visit([](auto& s) { return any_optimizer(s); }, chosen_strategy);
+    strategy chosen(spec.search, domain_of(parts.space));
+    any_optimizer optimizer = chosen.any();
     any_evaluator judge = parts.judge;
     std::array<any_cost_model, 3> models = parts.models;
-    study s(
-        parts.space, judge, optimizer, spec.goals,
-        {.batch = static_cast<std::size_t>(spec.search.batch), .reference = parts.space.largest()},
-        models[0], models[1], models[2]);
+    study s(parts.space, judge, optimizer, spec.goals,
+            {.batch = static_cast<std::size_t>(spec.search.batch), .reference = parts.reference},
+            models[0], models[1], models[2]);
     s.keep_in(store);
 
+    auto ctrl_c = std::make_optional<interrupt_watch>();
     show.begin("search");
     const auto start = std::chrono::steady_clock::now();
     const auto budget = static_cast<std::size_t>(spec.search.evaluations);
@@ -181,23 +165,30 @@ search_result search(const search_parts& parts, const search_spec& spec, any_sto
                                   static_cast<double>(std::max<std::size_t>(budget - replayed, 1));
         show.update(
             static_cast<double>(done) / static_cast<double>(budget),
-            fmt::format("{} of {} networks measured, {} refused, {} failed, {} on the front", done,
-                        budget, r.refused, r.failed, r.front),
+            fmt::format("{} of {} networks measured, {} refused, {} failed, {} on the front{}", done,
+                        budget, r.refused, r.failed, r.front,
+                        r.levels.empty() ? std::string()
+                                         : fmt::format(", level {} of {}", r.levels.size(),
+                                                       spec.search.levels)),
             seconds_left(elapsed, pace_share));
-        return next_step::go_on;
+        return ctrl_c->seen() ? next_step::stop : next_step::go_on;
     };
     const stop_reason why = s.run({.evaluations = budget}, probe);
+    const bool stopped = ctrl_c->seen();
+    ctrl_c.reset();  // a choice that is cut off is made anew by resume
     const study_ledger& ledger = s.ledger();
     show.end(fmt::format("{} networks measured, {} refused, {} failed, {} on the front",
                          ledger.count(trial_status::evaluated), ledger.count(trial_status::refused),
                          ledger.count(trial_status::failed), ledger.front_size()));
+
+    if (stopped) return {ledger, {}, stop_reason::requested, optimizer.levels()};
 
     show.begin("choice");
     any_cost_model fresh = parts.fresh;
     auto choices = s.choose(fresh, {.attempts = static_cast<std::size_t>(spec.search.attempts)});
     show.end(fmt::format("{} of {} scenarios",
                          std::ranges::count_if(choices, &scenario_choice::chosen), choices.size()));
-    return {ledger, std::move(choices), why};
+    return {ledger, std::move(choices), why, optimizer.levels()};
 }
 
 timing_options timing_for(std::int32_t samples) {
@@ -215,18 +206,12 @@ fingerprint machine_and_libraries() {
 
 search_report run_main_job(const main_job& job, search_images& images, log_store& store,
                            progress& show) {
-    const mobile_space space = space_for(job.spec, images);
+    const preset_space space = space_for(job.spec, images);
     weight_store weights(job.spec.training.seed);
-    weights.add(space.lower(space.largest()));
+    space.add_weights(weights);
     const auto training = train(job.spec, space, images, job.folder, job.threads, weights, show);
 
-    image_batches recalibration = images.recalibration();
-    image_batches validation = images.validation();
-    scoring_settings scoring;
-    scoring.threads = job.threads;
-    scoring.recalibration_batch =
-        std::min(scoring.recalibration_batch, static_cast<std::int32_t>(recalibration.size()));
-    supernet_evaluator judge(weights, recalibration, validation, scoring);
+    supernet_judge judge(job.spec, images, weights, job.threads);
 
     analytic_cost size;
     program_cost memory(compile);
@@ -238,14 +223,17 @@ search_report run_main_job(const main_job& job, search_images& images, log_store
     measured_latency latency(timer(job.spec.search.samples));
     fresh_latency fresh(timer(job.spec.search.final_samples));
     const search_parts parts{
-        any_space(space),
-        any_evaluator(judge),
+        space.any(),
+        judge.any(),
         {any_cost_model(size), any_cost_model(memory), any_cost_model(latency)},
-        any_cost_model(fresh)};
-    const search_result found = search(parts, job.spec, any_store(store), show);
+        any_cost_model(fresh),
+        space.largest()};
+    search_result found = search(parts, job.spec, any_store(store), show);
+    if (found.why == stop_reason::requested) throw interruption_of(job.folder, "the search");
+    found.stages = judge.report();
 
-    search_report report =
-        finish(job.spec, space, images, job.folder, job.threads, weights, judge, found, show);
+    search_report report = finish(job.spec, space, images, job.folder, job.threads, weights,
+                                  judge.exact(), found, show);
     report.training = training;
     write_report(job.folder, report, found.ledger);
     return report;

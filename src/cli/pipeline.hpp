@@ -4,32 +4,32 @@
 
 #include <array>
 #include <cstdint>
-#include <string_view>
+#include <optional>
 #include <vector>
 
 #include "cli/images.hpp"
+#include "cli/preset.hpp"
 #include "cli/progress.hpp"
 #include "cli/spec.hpp"
 #include "cli/study_folder.hpp"
 #include "lathe/engine/timing.hpp"
+#include "lathe/evaluator/staged.hpp"
 #include "lathe/evaluator/supernet.hpp"
 #include "lathe/report/report.hpp"
 #include "lathe/search/any.hpp"
 #include "lathe/search/study.hpp"
-#include "lathe/search_space/mobile_space.hpp"
 #include "lathe/supernet/weight_store.hpp"
 
 namespace lathe::cli {
 
-/// The space of a preset for this data. Throws bad_input if images of this shape do not fit it.
-[[nodiscard]] mobile_space_spec preset_spec(std::string_view preset);
-[[nodiscard]] mobile_space space_for(const search_spec& spec, const search_images& images);
+/// The space of the preset for this data. Throws bad_input if images of this shape do not fit it.
+[[nodiscard]] preset_space space_for(const search_spec& spec, const search_images& images);
 
 /// Throws bad_input for an objective or a limit that no part of the main job measures.
 void check_measurable(const search_goals& goals);
 
 /// Trains what the checkpoint of the folder has not yet, and returns the training curve.
-std::vector<training_point> train(const search_spec& spec, const mobile_space& space,
+std::vector<training_point> train(const search_spec& spec, const preset_space& space,
                                   const search_images& images, const study_folder& folder,
                                   int threads, weight_store& weights, progress& show);
 
@@ -39,12 +39,16 @@ struct search_parts {
     any_evaluator judge;
     std::array<any_cost_model, 3> models;
     any_cost_model fresh;
+    /// What relative limits refer to; by default the largest member of a space that has one.
+    std::optional<genotype> reference = std::nullopt;
 };
 
 struct search_result {
     study_ledger ledger;
     std::vector<scenario_choice> choices;
     stop_reason why = stop_reason::running;
+    std::vector<search_level> levels = {};  ///< of an optimizer that works level by level
+    std::vector<stage_report> stages = {};  ///< of a judgement in stages, in this session
 };
 
 /// Replays what the store holds, searches on, and chooses.
@@ -55,7 +59,7 @@ struct search_result {
 [[nodiscard]] timing_options timing_for(std::int32_t samples);
 
 /// Looks up what the report tells of each member, tests it, and writes chosen ones as ONNX.
-[[nodiscard]] search_report finish(const search_spec& spec, const mobile_space& space,
+[[nodiscard]] search_report finish(const search_spec& spec, const preset_space& space,
                                    search_images& images, const study_folder& folder, int threads,
                                    weight_store& weights, supernet_evaluator& judge,
                                    const search_result& found, progress& show);

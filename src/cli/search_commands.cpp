@@ -119,9 +119,10 @@ int resume_command(const search_arguments& arguments, std::ostream& out, progres
 
 int check_spec_command(const std::string& file, std::ostream& out) {
     const search_spec spec = read_checked(read_json(file), file);
-    out << fmt::format("{}: fine; {} scenario{}, {} evaluations on {}\n", file,
+    out << fmt::format("{}: fine; {} scenario{}, {} evaluations by {} on {}\n", file,
                        spec.goals.scenarios.size(), spec.goals.scenarios.size() == 1 ? "" : "s",
-                       spec.search.evaluations, spec.preset);
+                       spec.search.evaluations,
+                       optimizer_names[static_cast<std::size_t>(spec.search.optimizer)], spec.preset);
     return exit_code::ok;
 }
 

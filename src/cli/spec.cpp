@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include <fmt/format.h>
+
 #include "lathe/constraint/limit.hpp"
 #include "lathe/core/error.hpp"
 #include "lathe/format/json_reader.hpp"
@@ -85,6 +87,9 @@ training_plan read_training(json_reader reader) {
     plan.seed = reader.get_or<std::uint64_t>("seed", plan.seed);
     read(reader, "random_members", plan.random_members, 0, 64);
     plan.distillation = reader.get_or<bool>("distillation", plan.distillation);
+    if (const auto precision = reader.find("precision")) {
+        plan.precision = static_cast<lathe::precision>(precision->as_choice(precision_names));
+    }
     read(reader, "learning_rate", plan.learning_rate, positive, 100.0);
     read(reader, "warm_up", plan.warm_up, 0.0, 0.9);
     read(reader, "momentum", plan.momentum, 0.0, 0.9999);
@@ -99,20 +104,63 @@ training_plan read_training(json_reader reader) {
     return plan;
 }
 
+using optimizer_kinds = std::vector<optimizer_kind>;
+
+std::string names_of(const optimizer_kinds& kinds) {
+    std::vector<std::string_view> names;
+    for (const optimizer_kind k : kinds) names.push_back(optimizer_names[static_cast<std::size_t>(k)]);
+    return fmt::format("{}", fmt::join(names, ", "));
+}
+
+/// An option of some optimizers; with another one it would do nothing.
+template <class T>
+void read_option(json_reader& reader, std::string_view key, T& into, T low, T high,
+                 optimizer_kind chosen, const optimizer_kinds& of) {
+    const auto value = reader.find(key);
+    if (!value) return;
+    if (std::ranges::find(of, chosen) == of.end()) {
+        throw value->fail(names_of({chosen}) + " has no such option",
+                          "leave the key out; it is for " + names_of(of));
+    }
+    into = value->as<T>(low, high);
+}
+
+void read_options(json_reader& reader, search_plan& plan) {
+    using enum optimizer_kind;
+    const optimizer_kind chosen = plan.optimizer;
+    read_option<std::int64_t>(reader, "population", plan.population, 2, 100'000, chosen,
+                              {nsga2, regularized_evolution, hierarchical});
+    read_option<std::int64_t>(reader, "islands", plan.islands, 1, 64, chosen,
+                              {nsga2, regularized_evolution});
+    read_option<std::int64_t>(reader, "starts", plan.starts, 1, 100'000, chosen, {local_search});
+    read_option<std::int64_t>(reader, "initial", plan.initial, 1, 100'000, chosen,
+                              {surrogate_search});
+    read_option<std::int64_t>(reader, "levels", plan.levels, 2, 16, chosen, {hierarchical});
+    read_option(reader, "keep", plan.keep, 0.0, 1.0, chosen, {hierarchical});
+}
+
+stage_plan read_stages(json_reader reader, std::int64_t batch) {
+    stage_plan plan;
+    read(reader, "effort", plan.effort, positive, 1.0);
+    read(reader, "share", plan.share, positive, 1.0);
+    reader.finish();
+    if (batch < 2) {
+        throw reader.fail("a batch of one network leaves nothing to choose from",
+                          "give a 'search.batch' of at least 2");
+    }
+    return plan;
+}
+
 search_plan read_search(json_reader reader) {
     search_plan plan;
     if (const auto optimizer = reader.find("optimizer")) {
         plan.optimizer = static_cast<optimizer_kind>(optimizer->as_choice(optimizer_names));
     }
+    read_options(reader, plan);
     read<std::int64_t>(reader, "evaluations", plan.evaluations, 1, 10'000'000);
     plan.seed = reader.get_or<std::uint64_t>("seed", plan.seed);
-    if (const auto population = reader.find("population")) {
-        if (plan.optimizer == optimizer_kind::random) {
-            throw population->fail("random search has no population", "leave the key out");
-        }
-        plan.population = population->as<std::int64_t>(2, 100'000);
-    }
     read<std::int64_t>(reader, "batch", plan.batch, 1, 4096);
+    if (const auto stages = reader.find("stages")) plan.stages = read_stages(*stages, plan.batch);
     read(reader, "samples", plan.samples, 20, 10'000'000);
     read(reader, "final_samples", plan.final_samples, 20, 10'000'000);
     read<std::int64_t>(reader, "attempts", plan.attempts, 1, 10'000);
@@ -164,6 +212,13 @@ void check_samples(const search_spec& spec, const std::string& file) {
     check("final_samples", spec.search.final_samples);
 }
 
+/// The members of a cell space do not share all weights with the largest and the smallest.
+void check_members(const search_spec& spec, const std::string& file) {
+    if (spec.preset != "cell32" || spec.training.random_members > 0) return;
+    throw error(errc::bad_input, file + ": training.random_members",
+                "most networks of cell32 would never be trained", "give at least 1");
+}
+
 }  // namespace
 
 search_spec read_spec(const json_value& value, const std::string& file) {
@@ -188,6 +243,7 @@ search_spec read_spec(const json_value& value, const std::string& file) {
         throw error(e.code(), file + ": " + e.place(), e.problem(), e.remedy());
     }
     check_samples(spec, file);
+    check_members(spec, file);
     return spec;
 }
 

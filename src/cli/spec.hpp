@@ -11,6 +11,7 @@
 
 #include "lathe/data/glyphs.hpp"
 #include "lathe/data/transform.hpp"
+#include "lathe/engine/training_pass.hpp"
 #include "lathe/format/json.hpp"
 #include "lathe/search/goals.hpp"
 
@@ -38,6 +39,7 @@ struct training_plan {
     std::uint64_t seed = 1;
     std::int32_t random_members = 2;
     bool distillation = true;
+    lathe::precision precision = lathe::precision::automatic;
     // Where nothing is given, the trainer's own default holds.
     std::optional<double> learning_rate;
     std::optional<double> warm_up;
@@ -47,13 +49,33 @@ struct training_plan {
     std::optional<double> clip_norm;
 };
 
-enum class optimizer_kind : std::uint8_t { random, nsga2, regularized_evolution };
+enum class optimizer_kind : std::uint8_t {
+    random,
+    nsga2,
+    regularized_evolution,
+    local_search,
+    surrogate_search,
+    hierarchical
+};
+
+/// A rough judgement of quality before the exact one.
+struct stage_plan {
+    double effort = 0.25;  ///< share of the images
+    double share = 0.5;    ///< of each batch, judged on all images
+};
 
 struct search_plan {
     optimizer_kind optimizer = optimizer_kind::nsga2;
     std::int64_t evaluations = 200;
     std::uint64_t seed = 1;
-    std::int64_t population = 0;  ///< 0: the optimizer's own default
+    // Of some optimizers. 0: the optimizer's own default.
+    std::int64_t population = 0;
+    std::int64_t islands = 1;
+    std::int64_t starts = 0;
+    std::int64_t initial = 0;
+    std::int64_t levels = 3;
+    double keep = 0.5;
+    std::optional<stage_plan> stages;
     std::int64_t batch = 8;
     std::int32_t samples = 400;         ///< calls timed for each network and scenario
     std::int32_t final_samples = 2000;  ///< the same where the choice is made
@@ -72,8 +94,10 @@ struct search_spec {
 [[nodiscard]] search_spec read_spec(const json_value& value, const std::string& file);
 
 /// The names that "preset", "format" and "optimizer" take.
-inline constexpr std::string_view preset_names[] = {"mobile28", "mobile32"};
+inline constexpr std::string_view preset_names[] = {"mobile28", "mobile32", "cell32", "chain28"};
 inline constexpr std::string_view format_names[] = {"cifar10", "idx", "glyphs"};
-inline constexpr std::string_view optimizer_names[] = {"random", "nsga2", "regularized_evolution"};
+inline constexpr std::string_view precision_names[] = {"automatic", "f32", "bf16"};
+inline constexpr std::string_view optimizer_names[] = {
+    "random", "nsga2", "regularized_evolution", "local_search", "surrogate_search", "hierarchical"};
 
 }  // namespace lathe::cli

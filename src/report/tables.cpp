@@ -91,6 +91,32 @@ json_object machine_json(const fingerprint& m) {
             {"libraries", json_array(m.libraries.begin(), m.libraries.end())}};
 }
 
+json_array levels_json(const std::vector<search_level>& levels) {
+    json_array list;
+    for (const search_level& l : levels) {
+        json_object o;
+        if (l.budget > 0) o.append("budget", l.budget);
+        o.append("told", l.told);
+        o.append("failed", l.failed);
+        o.append("regions", l.regions);
+        o.append("share_of_space", l.share);
+        list.emplace_back(std::move(o));
+    }
+    return list;
+}
+
+json_array stages_json(const std::vector<stage_report>& stages) {
+    json_array list;
+    for (const stage_report& s : stages) {
+        json_object o{{"judged", s.judged}, {"failed", s.failed}, {"passed", s.passed}};
+        o.append("compared_with_next", s.with_next.pairs);
+        if (s.with_next.kendall) o.append("kendall", *s.with_next.kendall);
+        if (s.with_next.spearman) o.append("spearman", *s.with_next.spearman);
+        list.emplace_back(std::move(o));
+    }
+    return list;
+}
+
 /// All metrics that some member of the front has, in the order in which they appear.
 std::vector<metric_id> metrics_of(const study_ledger& ledger,
                                   const std::vector<std::uint64_t>& front) {
@@ -152,6 +178,8 @@ json_value study_json(const search_report& report, const study_ledger& ledger) {
                                          {"refused", ledger.count(trial_status::refused)},
                                          {"failed", ledger.count(trial_status::failed)},
                                          {"front", ledger.front_size()}}}};
+    if (!report.levels.empty()) o.append("levels", levels_json(report.levels));
+    if (!report.stages.empty()) o.append("stages", stages_json(report.stages));
     if (ledger.reference()) o.append("reference", to_json_value(*ledger.reference()));
     const auto add_accuracy = [&](const char* key, const std::optional<estimate>& e) {
         if (e) o.append(key, to_json_value(metric_estimate{id_of<accuracy>(), *e}));

@@ -196,6 +196,12 @@ value_id add_reduction(network_builder& builder, value_id input, const std::stri
 
 }  // namespace
 
+cell_space_spec cell32() {
+    cell_space_spec spec;
+    spec.widths = {8, 16, 32};
+    return spec;
+}
+
 cell_space::cell_space(cell_space_spec spec) : spec_(std::move(spec)), axes_(make_axes()) {
     const std::string place = "cell_space_spec::";
     detail::check_number(place + "input_channels", spec_.input_channels, 1);

@@ -49,6 +49,18 @@ struct flow {
 
 }  // namespace
 
+chain_space_spec chain28() {
+    chain_space_spec spec;
+    spec.layers = {conv_layer{"c1", {8, 16}, {3, 5}, 2},
+                   depthwise_layer{"d2", {3, 5, 7}},
+                   conv_layer{"c3", {16, 32, 48}, {1}},
+                   depthwise_layer{"d4", {3, 5, 7}, 2},
+                   conv_layer{"c5", {32, 64, 96}, {1}},
+                   depthwise_layer{"d6", {3, 5, 7}},
+                   conv_layer{"c7", {64, 96, 128}, {1}}};
+    return spec;
+}
+
 chain_space::chain_space(chain_space_spec spec) : spec_(std::move(spec)) {
     detail::check_number("chain_space_spec::input_channels", spec_.input_channels, 1);
     detail::check_number("chain_space_spec::resolution", spec_.resolution, 1);

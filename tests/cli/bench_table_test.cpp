@@ -71,7 +71,8 @@ json_object result(const std::string& table, std::vector<std::string> arguments,
 
 TEST_CASE("bench table: every optimizer uses every row once, says so, and finds the front") {
     for (const std::string name :
-         {"random", "nsga2", "regularized_evolution", "local_search", "surrogate_search"}) {
+         {"random", "nsga2", "regularized_evolution", "local_search", "surrogate_search",
+          "hierarchical"}) {
         INFO(name);
         const auto r = result(small, {"--acc", "acc", "--cost", "ms"}, name, 100, 3);
         CHECK(*r.find("optimizer")->get_if<std::string>() == name);

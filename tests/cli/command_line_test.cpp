@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <sstream>
 #include <thread>
 
@@ -19,6 +20,7 @@
 #include "lathe/format/file.hpp"
 #include "lathe/format/json_reader.hpp"
 #include "lathe/store/log_store.hpp"
+#include "lathe/supernet/checkpoint.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace lathe::cli {
@@ -85,7 +87,11 @@ TEST_CASE("space: count, sample and show agree") {
     const answer member = run({"space", "show", "mobile28", "--member", genotype});
     CHECK(member.code == ok);
     CHECK_THAT(member.out, Contains(genotype) && Contains("conv2d") && Contains("logits"));
-    CHECK_THAT(run({"space", "show", "mobile28"}).out, Contains("largest") && Contains("axes"));
+    for (const char* preset : {"mobile28", "mobile32", "cell32", "chain28"}) {
+        CHECK_THAT(run({"space", "show", preset}).out, Contains("largest") && Contains("axes"));
+    }
+    CHECK(run({"space", "count", "cell32"}).out == "8444\n");
+    CHECK(run({"space", "count", "chain28"}).out == "2916\n");
 }
 
 TEST_CASE("bad input leaves nothing behind") {
@@ -182,6 +188,45 @@ TEST_CASE("a search from specification to files; a second one does not overwrite
     CHECK(read_file(out / "study.log", 1 << 20) == log);
 }
 
+TEST_CASE("levels and stages go from the specification to the report, and through a resume") {
+    const temporary_folder folder;
+    std::string text = tiny_spec(R"({"latency_p50": "<= 1s"})", 24);
+    const auto put = [&](const std::string& old, const std::string& now) {
+        REQUIRE(text.find(old) != std::string::npos);
+        text.replace(text.find(old), old.size(), now);
+    };
+    put("mobile28", "chain28");
+    put(R"("batch": 1, )", R"("batch": 4, "optimizer": "hierarchical", "levels": 2,
+        "population": 4, "stages": {"effort": 0.5, "share": 0.5}, )");
+    const fs::path spec = write_spec(folder, text);
+    CHECK_THAT(run({"spec", "check", spec.string()}).out, Contains("24 evaluations by hierarchical"));
+    const fs::path out = folder / "out";
+    const answer a = run({"search", spec.string(), "--out", out.string(), "--threads", "1"});
+    INFO(a.out << a.err);
+    REQUIRE(a.code == ok);
+    const json_value study = read_json(out / "study.json");
+    json_reader s(study, "study.json");
+    const auto levels = s.at("levels").elements();
+    REQUIRE(levels.size() == 2);
+    CHECK(json_reader(levels[0]).at("budget").as<std::int64_t>() == 12);
+    CHECK(json_reader(levels[0]).at("told").as<std::int64_t>() == 12);
+    CHECK(json_reader(levels[1]).at("told").as<std::int64_t>() == 12);
+    const auto stages = s.at("stages").elements();
+    REQUIRE(stages.size() == 2);
+    CHECK(json_reader(stages[0]).at("judged").as<std::int64_t>() == 25);  // with the reference
+    CHECK(json_reader(stages[0]).at("passed").as<std::int64_t>() == 13);
+    CHECK(json_reader(stages[1]).at("judged").as<std::int64_t>() == 13);
+    CHECK(json_reader(stages[0]).at("compared_with_next").as<std::int64_t>() == 13);
+    CHECK_THAT(read_file(out / "report.html", 1 << 24), Contains("levels") && Contains("went on"));
+
+    const std::string log = read_file(out / "study.log", 1 << 20);
+    CHECK(run({"resume", out.string(), "--threads", "1"}).code == ok);
+    CHECK(read_file(out / "study.log", 1 << 20) == log);
+    const json_value again = read_json(out / "study.json");
+    json_reader second(again, "study.json");
+    CHECK(second.at("levels").value() == s.at("levels").value());
+}
+
 TEST_CASE("no network keeps the limits: exit code 3, the tightest limit, the nearest network") {
     const temporary_folder folder;
     const fs::path spec =
@@ -196,7 +241,7 @@ TEST_CASE("no network keeps the limits: exit code 3, the tightest limit, the nea
     CHECK(fs::exists(out / "report.html"));
 }
 
-// ---- kill -9: the program runs in another process, this test program with one hidden test
+// ---- kill -9 and Ctrl-C: the program runs in another process, this test program with one hidden test
 
 TEST_CASE("child: runs the arguments of the environment", "[.child]") {
     const char* text = std::getenv("LATHE_TEST_ARGUMENTS");
@@ -205,12 +250,16 @@ TEST_CASE("child: runs the arguments of the environment", "[.child]") {
     std::istringstream lines(text);
     for (std::string line; std::getline(lines, line);) arguments.push_back(line);
     std::ostringstream out;
-    std::ostringstream err;
-    ::_exit(run_command_line(arguments, out, err, false));
+    std::ofstream err(std::getenv("LATHE_TEST_LOG"));
+    const int code = run_command_line(arguments, out, err, false);
+    err.close();
+    ::_exit(code);
 }
 
-pid_t start(const std::string& arguments) {
+/// `log` gets what the program says while it runs.
+pid_t start(const std::string& arguments, const fs::path& log = "/dev/null") {
     ::setenv("LATHE_TEST_ARGUMENTS", arguments.c_str(), 1);
+    ::setenv("LATHE_TEST_LOG", log.c_str(), 1);
     char program[] = "/proc/self/exe";
     char test[] = "[.child]";
     char* argv[] = {program, test, nullptr};
@@ -219,21 +268,50 @@ pid_t start(const std::string& arguments) {
     return child;
 }
 
-/// Waits until `reached`, then kills; false if the child ended before.
+/// Waits until `reached`, then sends the signal: how the child ended, nothing if it ended before.
 template <class Reached>
-bool kill_when(pid_t child, const Reached& reached) {
+std::optional<int> status_after(pid_t child, int signal, const Reached& reached) {
     for (int i = 0; i < 12000; ++i) {
         int status = 0;
-        if (::waitpid(child, &status, WNOHANG) == child) return false;
+        if (::waitpid(child, &status, WNOHANG) == child) return std::nullopt;
         if (reached()) {
-            ::kill(child, SIGKILL);
+            ::kill(child, signal);
             ::waitpid(child, &status, 0);
-            return true;
+            return status;
         }
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
     ::kill(child, SIGKILL);
-    return false;
+    return std::nullopt;
+}
+
+template <class Reached>
+bool kill_when(pid_t child, const Reached& reached) {
+    return status_after(child, SIGKILL, reached).has_value();
+}
+
+TEST_CASE("Ctrl-C during training: the checkpoint is written, and resume goes on from it") {
+    const temporary_folder folder;
+    std::string text = tiny_spec(R"({"latency_p50": "<= 1s"})", 1);
+    text.replace(text.find("\"steps\": 2"), 10, "\"steps\": 20");
+    const fs::path spec = write_spec(folder, text);
+    const fs::path out = folder / "out";
+    const pid_t child = start(
+        "search\n" + spec.string() + "\n--out\n" + out.string() + "\n--threads\n1", folder / "log");
+    const auto status = status_after(child, SIGINT, [&] {
+        return slurp(folder / "log").find("training") != std::string::npos;
+    });
+    REQUIRE(status);
+    REQUIRE(WIFEXITED(*status));
+    CHECK(WEXITSTATUS(*status) == interrupted);
+    CHECK_THAT(slurp(folder / "log"), Contains("lathe resume " + out.string()));
+    const auto step = [&] { return load_checkpoint(out / "supernet.safetensors").state.step; };
+    CHECK(step() >= 1);
+    CHECK(step() < 20);
+    CHECK_FALSE(fs::exists(out / "report.html"));
+    CHECK(run({"resume", out.string(), "--threads", "1"}).code == ok);
+    CHECK(step() == 20);
+    CHECK(fs::exists(out / "report.html"));
 }
 
 std::vector<study_event> events_of(const fs::path& log) { return log_store::resume(log).events(); }

@@ -2,7 +2,11 @@
 // The steps between training and report, over a function instead of a supernet.
 #include <catch2/catch.hpp>
 
+#include <csignal>
+#include <functional>
+#include <iterator>
 #include <sstream>
+#include <vector>
 
 #include "cli/pipeline.hpp"
 #include "lathe/cost_model/analytic.hpp"
@@ -44,8 +48,9 @@ struct toy_parts {
 };
 
 TEST_CASE("search step: every optimizer searches, chooses and continues from its store") {
-    for (const auto kind :
-         {optimizer_kind::random, optimizer_kind::nsga2, optimizer_kind::regularized_evolution}) {
+    for (std::size_t k = 0; k < std::size(optimizer_names); ++k) {
+        const auto kind = static_cast<optimizer_kind>(k);
+        INFO(optimizer_names[k]);
         toy_parts parts;
         memory_store store;
         std::ostringstream text;
@@ -63,7 +68,82 @@ TEST_CASE("search step: every optimizer searches, chooses and continues from its
         CHECK(parts.latency.networks == measured);
         CHECK(again.ledger.front() == first.ledger.front());
         CHECK(again.choices[0].member->genes == first.choices[0].member->genes);
+        CHECK(again.levels == first.levels);
+        CHECK(first.levels.empty() == (kind != optimizer_kind::hierarchical));
     }
+}
+
+TEST_CASE("search step: the options of the specification reach the optimizer") {
+    const auto outcome_of = [](const std::function<void(search_plan&)>& change,
+                               optimizer_kind kind = optimizer_kind::nsga2) {
+        toy_parts parts;
+        parts.space = toy::space(20, 20);
+        memory_store store;
+        std::ostringstream text;
+        progress show(text, progress_style::lines);
+        search_spec spec = toy_spec(kind, "<= 40%");
+        change(spec.search);
+        return search(parts.get(), spec, any_store(store), show);
+    };
+    const auto genes_of = [](const search_result& r) {
+        std::vector<genotype> genes;
+        for (const trial& t : r.ledger.trials()) genes.push_back(t.genes);
+        return genes;
+    };
+    const auto plain = genes_of(outcome_of([](search_plan&) {}));
+    CHECK(genes_of(outcome_of([](search_plan& p) { p.islands = 2; })) != plain);
+    CHECK(genes_of(outcome_of([](search_plan& p) { p.population = 12; })) != plain);
+    CHECK(genes_of(outcome_of([](search_plan& p) { p.seed = 2; })) != plain);
+
+    const auto local = genes_of(outcome_of([](search_plan&) {}, optimizer_kind::local_search));
+    CHECK(genes_of(outcome_of([](search_plan& p) { p.starts = 12; },
+                              optimizer_kind::local_search)) != local);
+    const auto learned = genes_of(outcome_of([](search_plan&) {}, optimizer_kind::surrogate_search));
+    CHECK(genes_of(outcome_of([](search_plan& p) { p.initial = 8; },
+                              optimizer_kind::surrogate_search)) != learned);
+
+    const auto levels_with = [&](double keep) {
+        return outcome_of(
+                   [&](search_plan& p) {
+                       p.evaluations = 60;
+                       p.levels = 2;
+                       p.keep = keep;
+                   },
+                   optimizer_kind::hierarchical)
+            .levels;
+    };
+    const auto some = levels_with(0.5);
+    REQUIRE(some.size() == 2);
+    CHECK(some[0].budget == 30);
+    CHECK(some[1].budget == 0);
+    CHECK(some[1].share < 1.0);
+    CHECK(levels_with(1.0)[1].share == Approx(1.0));
+}
+
+TEST_CASE("search step: an interrupt ends it after the batch, and it goes on from its store") {
+    toy_parts parts;
+    int judged = 0;
+    auto judge = evaluator_of<accuracy>([&](const candidate& c) {
+        if (++judged == 6) std::raise(SIGINT);
+        return toy::quality(c.genes);
+    });
+    search_parts pieces = parts.get();
+    pieces.judge = any_evaluator(judge);
+    memory_store store;
+    std::ostringstream text;
+    progress show(text, progress_style::lines);
+    const search_spec spec = toy_spec(optimizer_kind::nsga2, "<= 40%");
+    const search_result stopped = search(pieces, spec, any_store(store), show);
+    CHECK(stopped.why == stop_reason::requested);
+    CHECK(stopped.choices.empty());
+    CHECK(stopped.ledger.count(trial_status::evaluated) >= 5);
+    CHECK(stopped.ledger.count(trial_status::evaluated) < 20);
+
+    const search_result whole = search(pieces, spec, any_store(store), show);
+    CHECK(whole.why == stop_reason::evaluations);
+    CHECK(whole.ledger.count(trial_status::evaluated) == 20);
+    CHECK(whole.choices.size() == 1);
+    CHECK(judged == 21);  // the reference member too, and nothing twice
 }
 
 TEST_CASE("search step: an impossible limit ends with its name") {

@@ -3,6 +3,8 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
+#include <optional>
 #include <regex>
 #include <set>
 
@@ -64,7 +66,8 @@ TEST_CASE("values arrive where they belong") {
     const search_spec s = read_text(R"({
         "space": {"preset": "mobile32"},
         "data": {"format": "idx", "path": "x/y", "validation": 30, "augmentation": {"shift": 1}},
-        "training": {"steps": 7, "batch": 16, "threads": 2, "learning_rate": 0.5},
+        "training": {"steps": 7, "batch": 16, "threads": 2, "learning_rate": 0.5,
+                     "precision": "f32"},
         "search": {"optimizer": "random", "evaluations": 9, "seed": 4, "samples": 300},
         "objectives": ["max accuracy", "min latency_p99"],
         "scenarios": [{"name": "a", "batch": 2, "threads": 3, "streams": 4,
@@ -76,6 +79,7 @@ TEST_CASE("values arrive where they belong") {
     CHECK(s.data.changes.shift == 1);
     CHECK(s.training.steps == 7);
     CHECK(s.training.learning_rate == 0.5);
+    CHECK(s.training.precision == precision::f32);
     CHECK_FALSE(s.training.momentum);
     CHECK(s.search.optimizer == optimizer_kind::random);
     CHECK(s.search.samples == 300);
@@ -133,6 +137,67 @@ TEST_CASE("what is wrong is named with file and key") {
                Contains("file name"));
 }
 
+TEST_CASE("options of the optimizers arrive, and only where they belong") {
+    const auto plan = [](const std::string& search) {
+        json_value value = minimal();
+        (*value.get_if<json_object>())["search"] = parse_json(search, "search");
+        return read_spec(value, "spec.json").search;
+    };
+    CHECK(plan(R"({"optimizer": "nsga2", "islands": 4, "population": 9})").islands == 4);
+    CHECK(plan(R"({"optimizer": "regularized_evolution", "islands": 2})").islands == 2);
+    CHECK(plan(R"({"optimizer": "local_search", "starts": 7})").starts == 7);
+    CHECK(plan(R"({"optimizer": "surrogate_search", "initial": 20})").initial == 20);
+    const search_plan levels =
+        plan(R"({"optimizer": "hierarchical", "levels": 4, "keep": 0.25, "population": 8})");
+    CHECK(levels.optimizer == optimizer_kind::hierarchical);
+    CHECK(levels.levels == 4);
+    CHECK(levels.keep == 0.25);
+    CHECK(levels.population == 8);
+    const search_plan staged = plan(R"({"stages": {"effort": 0.1}})");
+    REQUIRE(staged.stages);
+    CHECK(staged.stages->effort == 0.1);
+    CHECK(staged.stages->share == 0.5);
+    CHECK_FALSE(plan("{}").stages);
+
+    const std::pair<const char*, const char*> misplaced[] = {
+        {R"({"optimizer": "random", "population": 9})", "population"},
+        {R"({"optimizer": "random", "islands": 2})", "islands"},
+        {R"({"optimizer": "hierarchical", "islands": 2})", "islands"},
+        {R"({"optimizer": "nsga2", "starts": 2})", "starts"},
+        {R"({"optimizer": "local_search", "initial": 2})", "initial"},
+        {R"({"optimizer": "nsga2", "levels": 2})", "levels"},
+        {R"({"keep": 0.5})", "keep"},
+        {R"({"optimizer": "local_search", "population": 5})", "population"},
+    };
+    for (const auto& [text, key] : misplaced) {
+        INFO(text);
+        CHECK_THROWS_WITH(plan(text), Contains(std::string("search.") + key) &&
+                                          Contains("has no such option") && Contains("it is for"));
+    }
+    CHECK_THROWS_WITH(plan(R"({"optimizer": "hierarchical", "levels": 1})"),
+                      Contains("search.levels"));
+    CHECK_THROWS_WITH(plan(R"({"optimizer": "hierarchical", "levels": 2.5})"),
+                      Contains("search.levels"));
+    CHECK_THROWS_WITH(plan(R"({"optimizer": "hierarchical", "keep": 1.5})"),
+                      Contains("search.keep"));
+    CHECK_THROWS_WITH(plan(R"({"optimizer": "hierarchic"})"), Contains("hierarchical"));
+    CHECK_THROWS_WITH(plan(R"({"stages": {"effort": 0}})"), Contains("search.stages.effort"));
+    CHECK_THROWS_WITH(plan(R"({"stages": {"share": 2}})"), Contains("search.stages.share"));
+    CHECK_THROWS_WITH(plan(R"({"stages": {"shares": 0.5}})"),
+                      Contains("search.stages") && Contains("share"));
+    CHECK_THROWS_WITH(plan(R"({"stages": 2})"), Contains("search.stages"));
+    CHECK_THROWS_WITH(plan(R"({"stages": {}, "batch": 1})"), Contains("search.batch"));
+}
+
+TEST_CASE("networks of a cell space are trained by being sampled") {
+    CHECK_THAT(problem_with([](json_value& v) {
+                   member(v, "space")["preset"] = "cell32";
+                   member(v, "training")["random_members"] = 0;
+               }),
+               Contains("training.random_members") && Contains("cell32"));
+    CHECK(problem_with([](json_value& v) { member(v, "space")["preset"] = "cell32"; }).empty());
+}
+
 // ---- schema and reader in step
 
 using visitor =
@@ -153,6 +218,16 @@ void walk(const json_object& schema, const std::string& path, const visitor& vis
 
 json_value schema_document() { return read_json(source + "/docs/spec.schema.json"); }
 
+/// The optimizer that an option is for, where not every one has it.
+std::optional<std::string> optimizer_with(const std::string& key) {
+    static const std::map<std::string, std::string> owners = {{"starts", "local_search"},
+                                                              {"initial", "surrogate_search"},
+                                                              {"levels", "hierarchical"},
+                                                              {"keep", "hierarchical"}};
+    const auto at = owners.find(key);
+    return at == owners.end() ? std::nullopt : std::optional(at->second);
+}
+
 /// The minimal specification with one key set; what excludes the key is moved out of the way.
 json_value with(const std::string& path, const std::string& key, const json_value& value) {
     json_value spec = minimal();
@@ -169,8 +244,13 @@ json_value with(const std::string& path, const std::string& key, const json_valu
         member(spec, "training")[key] = value;
     } else if (path == "data.augmentation") {
         member(spec, "data")["augmentation"] = json_object{{key, value}};
+    } else if (path == "search.stages") {
+        top["search"] = json_object{{"stages", json_object{{key, value}}}};
     } else {
         if (top[path].is_null()) top[path] = json_object{};
+        if (path == "search" && optimizer_with(key)) {
+            member(spec, path)["optimizer"] = *optimizer_with(key);
+        }
         if (path == "data" && key == "path") member(spec, "data")["format"] = "idx";
         if (path == "data" && key == "format") member(spec, "data")["path"] = "x";
         if (path == "data" && key == "format" && value == json_value("glyphs")) {

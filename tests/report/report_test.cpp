@@ -172,6 +172,38 @@ TEST_CASE("study.json holds choices with margins and reads back") {
     CHECK(reader.at("front").elements().size() == f.s.ledger().front().size());
 }
 
+TEST_CASE("study.json tells what levels and stages were given and used") {
+    finished f;
+    const json_value none = study_json(f.report, f.s.ledger());
+    CHECK_FALSE(json_reader(none, "study.json").find("levels"));
+    CHECK_FALSE(json_reader(none, "study.json").find("stages"));
+
+    f.report.levels = {{40, 42, 1, 1, 1.0}, {0, 48, 0, 2, 0.25}};
+    f.report.stages = {{90, 2, 45, {44, 0.5, 0.625}}, {45, 0, 0, {}}};
+    const json_value value = study_json(f.report, f.s.ledger());
+    json_reader reader(value, "study.json");
+    const auto levels = reader.at("levels").elements();
+    REQUIRE(levels.size() == 2);
+    json_reader first = levels[0];
+    CHECK(first.get<std::int64_t>("budget") == 40);
+    CHECK(first.get<std::int64_t>("told") == 42);
+    CHECK(first.get<std::int64_t>("failed") == 1);
+    json_reader last = levels[1];
+    CHECK_FALSE(last.find("budget"));
+    CHECK(last.get<std::int64_t>("regions") == 2);
+    CHECK(last.get<double>("share_of_space") == 0.25);
+    const auto stages = reader.at("stages").elements();
+    REQUIRE(stages.size() == 2);
+    json_reader rough = stages[0];
+    CHECK(rough.get<std::int64_t>("judged") == 90);
+    CHECK(rough.get<std::int64_t>("passed") == 45);
+    CHECK(rough.get<std::int64_t>("compared_with_next") == 44);
+    CHECK(rough.get<double>("kendall") == 0.5);
+    CHECK(rough.get<double>("spearman") == 0.625);
+    json_reader exact = stages[1];
+    CHECK_FALSE(exact.find("kendall"));
+}
+
 TEST_CASE("ticks are round and inside the axis") {
     for (const auto& [low, high] : {std::pair{0.0, 1.0}, {-3.2, 17.0}, {99.0, 99.5}, {0.0, 4e9}}) {
         const auto list = detail::ticks({"", low, high}, 6);

@@ -10,8 +10,10 @@
 
 #include "lathe/core/fingerprint.hpp"
 #include "lathe/core/units.hpp"
+#include "lathe/evaluator/staged.hpp"
 #include "lathe/format/json.hpp"
 #include "lathe/network/program.hpp"
+#include "lathe/optimizer/concept.hpp"
 #include "lathe/search/choice.hpp"
 
 namespace lathe {
@@ -38,6 +40,8 @@ struct search_report {
     fingerprint machine;
     std::vector<scenario_report> scenarios;  ///< in the order of the goals
     std::vector<training_point> training;
+    std::vector<search_level> levels;  ///< of an optimizer that works level by level
+    std::vector<stage_report> stages;  ///< of a judgement in stages
     std::optional<estimate> largest_test_accuracy;
     std::optional<estimate> smallest_test_accuracy;
     /// Names a member for people.

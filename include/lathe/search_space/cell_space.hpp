@@ -21,6 +21,9 @@ struct cell_space_spec {
     std::vector<std::int64_t> widths{16, 32, 64};  ///< channels, one per stage
 };
 
+/// For 32x32x3 images on a CPU: one cell in a stage, and half of the benchmark's channels.
+[[nodiscard]] cell_space_spec cell32();
+
 /// stem (3x3) -> [cells -> residual block of stride 2]... -> cells -> norm -> mean -> classifier.
 ///
 /// A cell has four nodes; node 0 is its input, node 3 its output. An edge i->j, i < j, applies one of

@@ -44,6 +44,9 @@ struct chain_space_spec {
     std::vector<chain_layer> layers;
 };
 
+/// For 28x28x1 images: a small space, which trains in minutes.
+[[nodiscard]] chain_space_spec chain28();
+
 /// image -> layers -> mean over positions -> classifier. Weights are leading slices and kernel centres
 /// of the largest member's. Axes are "NAME.width" and "NAME.kernel" where there is a choice.
 ///
