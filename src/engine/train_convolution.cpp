@@ -73,6 +73,35 @@ training_recipe train_matmul(const shared_matmul& matmul) {
     return r;
 }
 
+/// Weights copied into the layouts that oneDNN likes, forward and back.
+training_recipe train_general(const parameter_view& weight, const convolution_shape& s,
+                              const training_context& c) {
+    const onednn_convolution conv(s, c.images, onednn_convolution::gradient::data_and_weights, c);
+    const std::int64_t dense = rounded(weight.size());
+    training_recipe r;
+    r.keeps_inputs = true;
+    r.gradient_optional = true;
+    r.saved_floats = dense;
+    r.forward_scratch = conv.forward_scratch();
+    r.backward_scratch = std::max(conv.data_scratch(), dense + conv.weight_scratch());
+    r.forward = [conv, weight](const forward_memory& m) {
+        weight.read(m.saved);
+        conv.forward(m.inputs[0], m.saved, m.output, m.scratch);
+    };
+    r.backward = [conv, weight, dense](const backward_memory& m) {
+        if (m.diff_inputs[0].data != nullptr) {
+            conv.input_gradient(m.diff_output, m.saved, m.diff_inputs[0].data, m.scratch);
+        }
+        conv.weight_gradient(m.diff_output, m.inputs[0], m.scratch, m.scratch + dense);
+        weight.add_gradient(m.scratch);
+    };
+    return r;
+}
+
+/// With this many rows oneDNN's convolution is up to twice as fast as its matmul for the weight
+/// gradient in bf16, with less its matmul is.
+constexpr std::int64_t many_rows = 16'384;
+
 /// bf16: the weights are rounded and copied anyway, so that oneDNN's convolution may have its layout.
 training_recipe train_rounded_pointwise(const parameter_view& weight, const convolution_shape& s,
                                         const training_context& c) {
@@ -99,8 +128,9 @@ training_recipe train_rounded_pointwise(const parameter_view& weight, const conv
 
 training_recipe train_dense_pointwise(const parameter_view& weight, const convolution_shape& s,
                                       const training_context& c) {
-    return c.images == element_type::bf16 ? train_rounded_pointwise(weight, s, c)
-                                          : train_matmul(shared_matmul(weight, s.out_rows(), c));
+    if (c.images == element_type::f32) return train_matmul(shared_matmul(weight, s.out_rows(), c));
+    return s.out_rows() < many_rows ? train_rounded_pointwise(weight, s, c)
+                                    : train_general(weight, s, c);
 }
 
 /// 1x1 with a stride: the pixels are picked first, then as without. (oneDNN's own weight gradient
@@ -133,30 +163,6 @@ training_recipe train_strided_pointwise(const parameter_view& weight, const conv
                                       : reinterpret_cast<T*>(m.scratch + inner.backward_scratch);
         inner.backward({{m.saved}, nullptr, m.diff_output, {{diff, false}}, nullptr, m.scratch});
         if (to != nullptr) kernels::spread(picked, diff, to, m.diff_inputs[0].accumulate);
-    };
-    return r;
-}
-
-training_recipe train_general(const parameter_view& weight, const convolution_shape& s,
-                              const training_context& c) {
-    const onednn_convolution conv(s, c.images, onednn_convolution::gradient::data_and_weights, c);
-    const std::int64_t dense = rounded(weight.size());
-    training_recipe r;
-    r.keeps_inputs = true;
-    r.gradient_optional = true;
-    r.saved_floats = dense;
-    r.forward_scratch = conv.forward_scratch();
-    r.backward_scratch = std::max(conv.data_scratch(), dense + conv.weight_scratch());
-    r.forward = [conv, weight](const forward_memory& m) {
-        weight.read(m.saved);
-        conv.forward(m.inputs[0], m.saved, m.output, m.scratch);
-    };
-    r.backward = [conv, weight, dense](const backward_memory& m) {
-        if (m.diff_inputs[0].data != nullptr) {
-            conv.input_gradient(m.diff_output, m.saved, m.diff_inputs[0].data, m.scratch);
-        }
-        conv.weight_gradient(m.diff_output, m.inputs[0], m.scratch, m.scratch + dense);
-        weight.add_gradient(m.scratch);
     };
     return r;
 }
