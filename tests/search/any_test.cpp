@@ -52,13 +52,18 @@ TEST_CASE("a study of erased components does what the typed one does") {
     CHECK(erased_strategy.state() == typed_strategy.state());
 }
 
-TEST_CASE("erased components say what their own say: levels, and whether batches are judged") {
+TEST_CASE("erased components say what their own say: levels, counts, and whether batches are judged") {
     const toy::space space;
     nsga2 flat(domain_of(space));
     hierarchical_search levelled(domain_of(space), {.budgets = {7}});
     CHECK(any_optimizer(flat).levels().empty());
     CHECK(any_optimizer(levelled).levels() == levelled.levels());
     CHECK(levelled.levels().front().budget == 7);
+
+    const auto asked = flat.ask(3);
+    CHECK(any_optimizer(flat).counts()->asked == asked.size());
+    toy::optimizer uncounted(space);
+    CHECK_FALSE(any_optimizer(uncounted).counts());
 
     auto alone = toy::evaluator();
     staged_evaluator race({.stages = {{}, {.share = 0.5}}}, alone, alone);

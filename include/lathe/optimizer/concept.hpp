@@ -108,7 +108,7 @@ concept LevelledOptimizer = Optimizer<O> && requires(const O& same) {
     { same.levels() } -> std::same_as<std::vector<search_level>>;
 };
 
-/// What the shipped optimizers count.
+/// What the shipped optimizers count and tell by counts(). Others need not.
 struct optimizer_counts {
     std::uint64_t asked = 0;
     std::uint64_t told = 0;

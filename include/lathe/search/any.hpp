@@ -162,6 +162,8 @@ public:
     void restore(std::string_view state) { calls_->restore(object_, state); }
     /// None for an optimizer that does not work level by level.
     [[nodiscard]] std::vector<search_level> levels() const { return calls_->levels(object_); }
+    /// Nothing for an optimizer that does not count.
+    [[nodiscard]] std::optional<optimizer_counts> counts() const { return calls_->counts(object_); }
 
 private:
     struct table {
@@ -170,6 +172,7 @@ private:
         std::string (*state)(const void*);
         void (*restore)(void*, std::string_view);
         std::vector<search_level> (*levels)(const void*);
+        std::optional<optimizer_counts> (*counts)(const void*);
     };
     template <class O>
     static constexpr table calls_of = {
@@ -180,6 +183,13 @@ private:
         [](const void* p) -> std::vector<search_level> {
             if constexpr (LevelledOptimizer<O>) return static_cast<const O*>(p)->levels();
             return {};
+        },
+        [](const void* p) -> std::optional<optimizer_counts> {
+            if constexpr (requires(const O& o) { optimizer_counts(o.counts()); }) {
+                return static_cast<const O*>(p)->counts();
+            } else {
+                return std::nullopt;
+            }
         }};
 
     void* object_;
