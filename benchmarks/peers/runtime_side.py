@@ -55,7 +55,10 @@ def make_openvino(path, images, logits):
     request = compiled.create_infer_request()
     request.set_input_tensor(openvino.Tensor(images, shared_memory=True))
     request.set_output_tensor(openvino.Tensor(logits, shared_memory=True))
-    return lambda: request.infer(share_outputs=True), lambda: logits
+
+    def call(keep_alive=(images, logits)):  # the tensors do not own their memory
+        request.infer(share_outputs=True)
+    return call, lambda: logits
 
 
 MAKERS = {"onnxruntime": make_onnxruntime, "openvino": make_openvino}

@@ -8,6 +8,7 @@ Makes FOLDER/I/torch.onnx for every I, after a check that PyTorch computes what 
 FOLDER/identity.onnx.
 """
 import sys
+import warnings
 from pathlib import Path
 
 import onnx
@@ -22,6 +23,7 @@ def export_member(folder):
         worst = difference(network(check["images"]), check["logits"])
     if not worst <= 1e-4:
         sys.exit(f"PyTorch and lathe compute different logits for {folder.name}: {worst:.2g}")
+    warnings.simplefilter("ignore", DeprecationWarning)  # the other exporter needs more packages
     torch.onnx.export(network, (check["images"][:1],), str(folder / "torch.onnx"), dynamo=False,
                       input_names=["image"], output_names=["logits"],
                       dynamic_axes={"image": {0: "batch"}, "logits": {0: "batch"}})
