@@ -15,7 +15,8 @@
 
 namespace lathe {
 
-/// Float images in memory, channels last, and resized copies of them by request.
+/// Float images in memory, channels last, and resized copies of them by request. Not thread-safe: a
+/// request keeps the copy.
 class image_batches {
 public:
     /// Reads everything once. `reader` must be in evaluation order.
