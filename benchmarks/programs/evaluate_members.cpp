@@ -23,7 +23,7 @@ constexpr std::size_t validation_images = 5000;
 
 image_batches batches_of(const image_set& images) {
     return image_batches({images, benchmarks::all_of(images), benchmarks::scale_of(images.shape()),
-                          {.batch = 100, .order = batch_order::evaluation, .changes = {}}});
+                          {.batch = 100, .order = batch_order::evaluation}});
 }
 
 double seconds_of(supernet_evaluator& judge, const std::vector<network>& nets) {

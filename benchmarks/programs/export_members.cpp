@@ -52,7 +52,8 @@ void write_members(const cli::study_folder& study, const std::filesystem::path& 
                    std::size_t count) {
     const auto spec = cli::read_spec(study.read_spec(), study.spec().string());
     cli::search_images images(spec.data);
-    const mobile_space space = cli::space_for(spec, images);
+    const cli::preset_space preset = cli::space_for(spec, images);
+    const any_space space = preset.any();
     weight_store weights(spec.training.seed);
     weights.tensors() = load_checkpoint(study.checkpoint()).tensors;
     auto recalibration = images.recalibration();

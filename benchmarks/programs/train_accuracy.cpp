@@ -37,30 +37,24 @@ struct cifar10 {
           split(split_indices(train.size(), 2000, 5000, 20)),
           scale(measure_normalization(train, split.train)) {}
 
-    [[nodiscard]] batch_reader training() const { return augmented(split.train, batch); }
-    /// Changed as in training, or its statistics would be of other images than the weights know.
-    [[nodiscard]] image_batches recalibration() const {
-        return image_batches(augmented(split.recalibration, scored_batch));
+    [[nodiscard]] batch_reader training() const {
+        return {train, split.train, scale, {.batch = batch, .changes = changes}};
     }
-    [[nodiscard]] image_batches in_order(const image_set& images,
-                                         std::vector<std::uint32_t> indices) const {
-        return image_batches(
-            {images,
-             std::move(indices),
-             scale,
-             {.batch = scored_batch, .order = batch_order::evaluation, .changes = {}}});
+    /// Augmented, as `lathe search` does it; one image a batch, so that none is left over.
+    [[nodiscard]] image_batches recalibration() const {
+        return image_batches({train, split.recalibration, scale, {.batch = 1, .changes = changes}});
+    }
+    [[nodiscard]] image_batches testing() const {
+        return image_batches({test,
+                              benchmarks::all_of(test),
+                              scale,
+                              {.batch = scored_batch, .order = batch_order::evaluation}});
     }
 
+    augmentation changes{.shift = 4, .flip = mirror::half_of_all};
     image_set train, test;
     data_split split;
     normalization scale;
-
-private:
-    [[nodiscard]] batch_reader augmented(const std::vector<std::uint32_t>& indices,
-                                         std::int32_t size) const {
-        const augmentation changes{.shift = 4, .flip = mirror::half_of_all};
-        return {train, indices, scale, {.batch = size, .changes = changes}};
-    }
 };
 
 network named_member(const mobile_space& space, const std::string& name) {
@@ -77,7 +71,7 @@ public:
           threads_(threads),
           pass_(threads),
           recalibration_(data.recalibration()),
-          test_(data.in_order(data.test, benchmarks::all_of(data.test))) {}
+          test_(data.testing()) {}
 
     double accuracy(const network& net) {
         const auto statistics = recalibrate(pass_, net, weights_, recalibration_, 250);

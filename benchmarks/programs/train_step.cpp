@@ -119,7 +119,7 @@ void run(const std::string& space_name, precision p, int threads, const std::str
     const image_set images = benchmarks::random_images(
         batch, shape, static_cast<std::int32_t>(space.spec().classes));
     const batch_reader reader(images, benchmarks::all_of(images), benchmarks::scale_of(shape),
-                              {.batch = batch, .changes = {}});
+                              {.batch = batch});
     subnet_sampler sampler = sandwich(space);
     if (!folder.empty()) {
         const auto nets = benchmarks::fixed_step(space);
