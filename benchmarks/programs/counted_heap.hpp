@@ -8,7 +8,8 @@ namespace lathe::benchmarks {
 
 /// Starts to count.
 void count_heap();
-/// Stops; bytes that malloc and its relatives were asked for since, on all threads, returned or not.
+/// Stops; bytes that malloc and its relatives were asked for since, on all threads, returned or
+/// not.
 [[nodiscard]] std::size_t counted_bytes();
 
 }  // namespace lathe::benchmarks

@@ -74,7 +74,9 @@ struct tensors {
     }
 
     static float* data(const dnnl::memory& m) { return static_cast<float*>(m.get_data_handle()); }
-    static std::size_t size(const dnnl::memory& m) { return m.get_desc().get_size() / sizeof(float); }
+    static std::size_t size(const dnnl::memory& m) {
+        return m.get_desc().get_size() / sizeof(float);
+    }
     static void fill(const dnnl::memory& m) {
         rng random(1);
         std::generate_n(data(m), size(m), [&] { return static_cast<float>(random.real() - 0.5); });
@@ -114,9 +116,9 @@ public:
     void run() {
         if (to_image_) to_image_.execute(t_.stream, t_.image, image_);
         if (to_diff_) to_diff_.execute(t_.stream, t_.diff, diff_);
-        gradient_.execute(t_.stream, {{DNNL_ARG_SRC, image_},
-                                      {DNNL_ARG_DIFF_DST, diff_},
-                                      {DNNL_ARG_DIFF_WEIGHTS, weight_}});
+        gradient_.execute(
+            t_.stream,
+            {{DNNL_ARG_SRC, image_}, {DNNL_ARG_DIFF_DST, diff_}, {DNNL_ARG_DIFF_WEIGHTS, weight_}});
         if (from_weight_) from_weight_.execute(t_.stream, weight_, t_.weight);
         t_.stream.wait();
     }
@@ -138,7 +140,8 @@ public:
     own_gradient(const depthwise_shape& s, tensors& t, int threads)
         : shape_(s),
           t_(t),
-          scratch_(static_cast<std::size_t>(kernels::depthwise_weight_gradient_scratch(s, threads))) {}
+          scratch_(
+              static_cast<std::size_t>(kernels::depthwise_weight_gradient_scratch(s, threads))) {}
 
     void run() {
         kernels::depthwise_weight_gradient(shape_, tensors::data(t_.image), tensors::data(t_.diff),
@@ -170,7 +173,8 @@ void check_equal(const std::vector<float>& ours, const std::vector<float>& their
 json_object measure(const layer& l, std::int64_t kernel, int threads, int rounds) {
     const auto [channels, size, stride] = l;
     const std::int64_t out = (size - 1) / stride + 1;
-    const depthwise_shape s{batch, channels, size, size, out, out, kernel, kernel, stride, kernel / 2};
+    const depthwise_shape s{batch, channels, size,   size,   out,
+                            out,   kernel,   kernel, stride, kernel / 2};
     tensors t(s);
     own_gradient own(s, t, threads);
     onednn_gradient channels_last(s, t, tag::nhwc);
@@ -192,8 +196,9 @@ json_object measure(const layer& l, std::int64_t kernel, int threads, int rounds
         timed(channels_last, channels_last_ms);
         timed(any, any_ms);
     }
-    return {{"channels", channels}, {"size", size},       {"stride", stride}, {"threads", threads},
-            {"ours", own_ms},       {"nhwc", channels_last_ms}, {"any", any_ms}};
+    return {{"channels", channels}, {"size", size},   {"stride", stride},
+            {"threads", threads},   {"ours", own_ms}, {"nhwc", channels_last_ms},
+            {"any", any_ms}};
 }
 
 }  // namespace

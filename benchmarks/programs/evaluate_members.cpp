@@ -22,7 +22,9 @@ constexpr std::size_t recalibration_images = 2000;
 constexpr std::size_t validation_images = 5000;
 
 image_batches batches_of(const image_set& images) {
-    return image_batches({images, benchmarks::all_of(images), benchmarks::scale_of(images.shape()),
+    return image_batches({images,
+                          benchmarks::all_of(images),
+                          benchmarks::scale_of(images.shape()),
                           {.batch = 100, .order = batch_order::evaluation}});
 }
 
@@ -57,7 +59,8 @@ void run(std::uint64_t rounds, std::uint64_t members, int threads) {
         for (std::uint64_t i = 0; i < members; ++i) {
             nets.push_back(benchmarks::fixed_member(space, r * members + i));
         }
-        fmt::print("{}\n", to_json(json_object{{"members", members}, {"seconds", seconds_of(judge, nets)}}));
+        fmt::print("{}\n", to_json(json_object{{"members", members},
+                                               {"seconds", seconds_of(judge, nets)}}));
     }
 }
 

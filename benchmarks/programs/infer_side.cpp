@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // usage: infer_side MEMBERS [FOLDER]
 //
-// The first members of mobile32 in our executor, f32, one thread. With FOLDER it only writes what the
-// peers need of each: I/network.json, I/ours.onnx, I/weights.safetensors and I/check.safetensors,
-// which holds 16 images and the logits that our executor computes for them.
+// The first members of mobile32 in our executor, f32, one thread. With FOLDER it only writes what
+// the peers need of each: I/network.json, I/ours.onnx, I/weights.safetensors and
+// I/check.safetensors, which holds 16 images and the logits that our executor computes for them.
 //
-// Without, a line "MEMBER BATCH SECONDS" on standard input asks for a turn: calls for that long, each timed
-// alone, answered by one line of JSON. A call copies the images into the executor and runs it.
+// Without, a line "MEMBER BATCH SECONDS" on standard input asks for a turn: calls for that long,
+// each timed alone, answered by one line of JSON. A call copies the images into the executor and
+// runs it.
 #include <fmt/format.h>
 
 #include <chrono>
@@ -56,7 +57,8 @@ public:
         write_file_atomic(folder / "network.json", to_json(benchmarks::describe(net_)));
         save_onnx(folder / "ours.onnx", net_, weights_.reader(), statistics_);
         std::vector<named_tensor> tensors;
-        for (const auto& [name, t] : weights_.tensors()) tensors.push_back({name, t.shape, t.value});
+        for (const auto& [name, t] : weights_.tensors())
+            tensors.push_back({name, t.shape, t.value});
         write_safetensors(folder / "weights.safetensors", tensors);
 
         const auto& dims = net_.at(net_.inputs()[0]).type.dims;
@@ -70,7 +72,9 @@ public:
         write_safetensors(
             folder / "check.safetensors",
             std::vector<named_tensor>{
-                {"images", {checked_images, dims[1].size(), dims[2].size(), dims[3].size()}, planes},
+                {"images",
+                 {checked_images, dims[1].size(), dims[2].size(), dims[3].size()},
+                 planes},
                 {"logits",
                  {checked_images, static_cast<std::int64_t>(logits.size()) / checked_images},
                  logits}});

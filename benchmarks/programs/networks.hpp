@@ -28,9 +28,9 @@ namespace lathe::benchmarks {
 /// network there is.
 [[nodiscard]] std::vector<network> fixed_step(const mobile_space& space);
 
-/// For peers/torch_network.py: the layers in order, each with the layers it reads and its attributes;
-/// a parameter is the name of its base tensor and one index range a dimension. Throws unsupported for
-/// an op that mobile networks do not have.
+/// For peers/torch_network.py: the layers in order, each with the layers it reads and its
+/// attributes; a parameter is the name of its base tensor and one index range a dimension. Throws
+/// unsupported for an op that mobile networks do not have.
 [[nodiscard]] json_value describe(const network& net);
 
 /// Random pixels and labels below `classes`.

@@ -2,10 +2,10 @@
 // usage: train_accuracy CIFAR10 FOLDER THREADS supernet MINUTES
 //        train_accuracy CIFAR10 FOLDER THREADS alone MEMBER STEPS
 //
-// Trains mobile32 on CIFAR-10 with the library's defaults, or one member alone for a number of steps,
-// and prints one JSON line: steps, seconds and accuracies on the test set. Goes on from its checkpoint
-// in FOLDER. MEMBER is "largest", "smallest" or a number; the supernet tells the accuracies of the
-// largest, the smallest and the members 0, 1 and 2.
+// Trains mobile32 on CIFAR-10 with the library's defaults, or one member alone for a number of
+// steps, and prints one JSON line: steps, seconds and accuracies on the test set. Goes on from its
+// checkpoint in FOLDER. MEMBER is "largest", "smallest" or a number; the supernet tells the
+// accuracies of the largest, the smallest and the members 0, 1 and 2.
 #include <fmt/format.h>
 
 #include <cstdlib>
@@ -91,8 +91,8 @@ json_object train(const cifar10& data, const mobile_space& space, const subnet_s
                   const std::vector<std::string>& scored, const training_settings& settings) {
     weight_store weights(settings.seed);
     double shown = 0.0;
-    const auto report =
-        train_supernet(weights, sampler, data.training(), settings, [&](const training_progress& p) {
+    const auto report = train_supernet(
+        weights, sampler, data.training(), settings, [&](const training_progress& p) {
             if (p.seconds < shown + 60.0) return;
             shown = p.seconds;
             fmt::print(stderr, "{:.0f} s, {:.0f} %, epoch {:.1f}, {:.1f} % and {:.1f} % right\n",
@@ -120,7 +120,8 @@ json_object run(const std::string& images, const std::filesystem::path& folder, 
     if (what == "supernet") {
         settings.seconds = 60.0 * std::strtod(first.c_str(), nullptr);
         settings.checkpoint = folder / "supernet.safetensors";
-        return train(data, space, sandwich(space), {"largest", "smallest", "0", "1", "2"}, settings);
+        return train(data, space, sandwich(space), {"largest", "smallest", "0", "1", "2"},
+                     settings);
     }
     const network net = named_member(space, first);
     settings.steps = std::strtoll(second.c_str(), nullptr, 10);
@@ -133,8 +134,9 @@ json_object run(const std::string& images, const std::filesystem::path& folder, 
 int main(int count, char** arguments) {
     const std::string what = count > 4 ? arguments[4] : "";
     if (!(what == "supernet" && count == 6) && !(what == "alone" && count == 7)) {
-        fmt::print(stderr, "usage: train_accuracy CIFAR10 FOLDER THREADS supernet MINUTES\n"
-                           "       train_accuracy CIFAR10 FOLDER THREADS alone MEMBER STEPS\n");
+        fmt::print(stderr,
+                   "usage: train_accuracy CIFAR10 FOLDER THREADS supernet MINUTES\n"
+                   "       train_accuracy CIFAR10 FOLDER THREADS alone MEMBER STEPS\n");
         return 2;
     }
     try {

@@ -56,9 +56,9 @@ void write_batch(const std::filesystem::path& path, batch_reader reader) {
     (void)reader.read({}, images, labels);
     const auto planes = benchmarks::channels_first(images, batch, s.height, s.width, s.channels);
     const std::vector<float> numbers(labels.begin(), labels.end());
-    write_safetensors(path, std::vector<named_tensor>{
-                                {"images", {batch, s.channels, s.height, s.width}, planes},
-                                {"labels", {batch}, numbers}});
+    write_safetensors(
+        path, std::vector<named_tensor>{{"images", {batch, s.channels, s.height, s.width}, planes},
+                                        {"labels", {batch}, numbers}});
 }
 
 void write_weights(const std::filesystem::path& path, const weight_store& weights) {
@@ -78,8 +78,8 @@ void write_for_peers(const std::filesystem::path& folder, const std::vector<netw
                                {"label_smoothing", one.label_smoothing},
                                {"clip_norm", one.clip_norm}};
     std::filesystem::create_directories(folder);
-    write_file_atomic(folder / "step.json",
-                      to_json(json_object{{"networks", std::move(described)}, {"settings", settings}}));
+    write_file_atomic(folder / "step.json", to_json(json_object{{"networks", std::move(described)},
+                                                                {"settings", settings}}));
     write_batch(folder / "batch.safetensors", reader);
 
     weight_store weights(1);
@@ -116,8 +116,8 @@ void run(const std::string& space_name, precision p, int threads, const std::str
     const mobile_space space = benchmarks::read_space(space_name);
     const auto side = static_cast<std::int32_t>(space.spec().resolutions.back());
     const image_shape shape{side, side, static_cast<std::int32_t>(space.spec().input_channels)};
-    const image_set images = benchmarks::random_images(
-        batch, shape, static_cast<std::int32_t>(space.spec().classes));
+    const image_set images =
+        benchmarks::random_images(batch, shape, static_cast<std::int32_t>(space.spec().classes));
     const batch_reader reader(images, benchmarks::all_of(images), benchmarks::scale_of(shape),
                               {.batch = batch});
     subnet_sampler sampler = sandwich(space);
