@@ -16,14 +16,18 @@ peers::nsga2_result run_nsga2(const peers::nsga2_task& task) {
                                                .crossover = task.crossover,
                                                .mutations = task.mutations});
     const peers::zdt1 problem;
-    std::vector<std::array<double, 2>> told;  // by id, which counts from 0
+    // For the result alone, so its memory is not part of what is timed; by id, which counts from 0.
+    std::vector<std::array<double, 2>> told(task.population * (task.generations + 1));
+    std::vector<lathe::outcome> outcomes;  // used again, with its memory
     const auto generation = [&] {
-        std::vector<lathe::outcome> outcomes;
-        for (const lathe::proposal& p : optimizer.ask(task.population)) {
-            const auto f = problem.evaluate([&](std::size_t i) { return p.genes.genes[i]; });
-            told.resize(std::max<std::size_t>(told.size(), p.id + 1));
-            told[p.id] = f;
-            outcomes.push_back({p.id, lathe::outcome_status::ok, {f[0], f[1]}, 0.0});
+        const auto asked = optimizer.ask(task.population);
+        outcomes.resize(asked.size());
+        for (std::size_t k = 0; k < asked.size(); ++k) {
+            const auto& genes = asked[k].genes.genes;
+            const auto f = problem.evaluate([&](std::size_t i) { return genes[i]; });
+            told[asked[k].id] = f;
+            outcomes[k].id = asked[k].id;
+            outcomes[k].objectives.assign(f.begin(), f.end());
         }
         optimizer.tell(outcomes);
     };

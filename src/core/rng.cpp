@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lathe/core/rng.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <numbers>
@@ -33,27 +34,17 @@ rng rng::child(std::string_view purpose, std::uint64_t index) const noexcept {
     return rng(seed_, hasher().add(stream_).add(purpose).add(index).value());
 }
 
-std::uint32_t rng::bits() noexcept {
-    const std::uint64_t n = position_++;
-    if (n >> 2 != cached_) {
-        cached_ = n >> 2;
-        const block counter = {static_cast<std::uint32_t>(cached_),
-                               static_cast<std::uint32_t>(cached_ >> 32),
+void rng::draw(std::uint64_t which) noexcept {
+    cached_ = which;
+    for (std::uint64_t half = 0; half < 2; ++half) {
+        const std::uint64_t n = 2 * which + half;
+        const block counter = {static_cast<std::uint32_t>(n), static_cast<std::uint32_t>(n >> 32),
                                static_cast<std::uint32_t>(stream_),
                                static_cast<std::uint32_t>(stream_ >> 32)};
-        block_ = philox(counter, static_cast<std::uint32_t>(seed_),
-                        static_cast<std::uint32_t>(seed_ >> 32));
+        const block drawn = philox(counter, static_cast<std::uint32_t>(seed_),
+                                   static_cast<std::uint32_t>(seed_ >> 32));
+        std::copy(drawn.begin(), drawn.end(), draws_.begin() + 4 * half);
     }
-    return block_[n & 3];
-}
-
-std::uint32_t rng::below(std::uint32_t n) noexcept {
-    std::uint64_t product = std::uint64_t{bits()} * n;
-    if (static_cast<std::uint32_t>(product) < n) {
-        const std::uint32_t rejected = (0U - n) % n;
-        while (static_cast<std::uint32_t>(product) < rejected) product = std::uint64_t{bits()} * n;
-    }
-    return static_cast<std::uint32_t>(product >> 32);
 }
 
 double rng::real() noexcept {

@@ -17,7 +17,9 @@ constexpr std::uint32_t most_options = 65536;
 domain::domain(search_domain given) : given_(std::move(given)), members_(given_.axes.size()) {
     check_axes();
     hasher h;
-    for (const auto& a : given_.axes) h.add(a.name).add(std::uint64_t{a.size()});
+    for (const auto& a : given_.axes) {
+        h.add(a.name).add(static_cast<std::uint64_t>(a.kind)).add(std::uint64_t{a.size()});
+    }
     if (given_.members) {
         if (given_.members->empty()) {
             throw error(errc::bad_input, "search domain", "it has no member",
@@ -64,8 +66,7 @@ void domain::check_genes(gene_span g, std::string_view what) const {
                 fmt::format("give {} genes, each below the number of options of its axis", genes()));
 }
 
-void domain::make_canonical(std::vector<std::uint16_t>& genes) const {
-    if (!given_.canonical) return;
+void domain::replace_by_canonical(std::vector<std::uint16_t>& genes) const {
     genotype g = given_.canonical(genotype{genes});
     check_genes(g.genes, "a canonical form");
     genes = std::move(g.genes);

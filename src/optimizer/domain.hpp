@@ -32,7 +32,9 @@ public:
         return !from_table() || members_.contains(g);
     }
     /// In place. Throws bad_input if the space's canonical() leaves its own axes.
-    void make_canonical(std::vector<std::uint16_t>& genes) const;
+    void make_canonical(std::vector<std::uint16_t>& genes) const {
+        if (given_.canonical) replace_by_canonical(genes);
+    }
 
     /// How many genotypes enumerate() goes through; saturates.
     [[nodiscard]] std::uint64_t listed() const noexcept { return listed_; }
@@ -48,6 +50,7 @@ public:
 
 private:
     void check_axes();
+    void replace_by_canonical(std::vector<std::uint16_t>& genes) const;
 
     search_domain given_;
     std::vector<std::uint32_t> sizes_, free_;

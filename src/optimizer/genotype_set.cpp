@@ -2,41 +2,50 @@
 #include "optimizer/genotype_set.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 namespace lathe::detail {
 namespace {
 
-/// Four genes at a time; decides nothing but where an entry lies in memory.
-std::uint64_t hash_genes(gene_span g) noexcept {
+/// Decides nothing but where an entry lies in memory. Two chains, so that one need not wait for the
+/// other's multiplications.
+std::uint32_t hash_genes(gene_span g) noexcept {
     constexpr std::uint64_t odd = 0x9e3779b97f4a7c15ULL;
-    std::uint64_t h = odd;
-    std::size_t i = 0;
-    for (; i + 4 <= g.size(); i += 4) {
-        const std::uint64_t word = std::uint64_t{g[i]} | std::uint64_t{g[i + 1]} << 16 |
-                                   std::uint64_t{g[i + 2]} << 32 | std::uint64_t{g[i + 3]} << 48;
+    constexpr std::size_t per_word = sizeof(std::uint64_t) / sizeof(std::uint16_t);
+    const auto stir = [](std::uint64_t h, std::uint64_t word) {
         h = (h ^ word) * odd;
-        h ^= h >> 29;
+        return h ^ (h >> 29);
+    };
+    const auto word_at = [&](std::size_t i) {
+        std::uint64_t word = 0;
+        std::memcpy(&word, g.data() + i, sizeof word);
+        return word;
+    };
+    std::uint64_t a = odd;
+    std::uint64_t b = ~odd;
+    std::size_t i = 0;
+    for (; i + 2 * per_word <= g.size(); i += 2 * per_word) {
+        a = stir(a, word_at(i));
+        b = stir(b, word_at(i + per_word));
     }
-    for (; i < g.size(); ++i) {
-        h = (h ^ g[i]) * odd;
-        h ^= h >> 29;
+    if (i + per_word <= g.size()) {
+        a = stir(a, word_at(i));
+        i += per_word;
     }
-    return h ^ (h >> 32);
+    for (; i < g.size(); ++i) b = stir(b, g[i]);
+    const std::uint64_t h = stir(a, b);
+    return static_cast<std::uint32_t>(h ^ (h >> 32));
 }
-
-std::uint32_t tag_of(std::uint64_t hash) { return static_cast<std::uint32_t>(hash >> 32); }
 
 }  // namespace
 
-std::size_t genotype_set::find(gene_span g, std::uint64_t hash) const noexcept {
+/// Where the genotype is, or the free entry where it would be.
+std::size_t genotype_set::find(gene_span g, std::uint32_t hash) const noexcept {
     const std::size_t mask = table_.size() - 1;
     std::size_t at = hash & mask;
-    while (table_[at].position != 0) {
-        if (table_[at].tag == tag_of(hash)) {
-            const gene_span other = (*this)[table_[at].position - 1];
-            if (std::equal(g.begin(), g.end(), other.begin())) return at;
-        }
-        at = (at + 1) & mask;
+    for (; table_[at].position != 0; at = (at + 1) & mask) {
+        if (table_[at].hash != hash) continue;
+        if (std::equal(g.begin(), g.end(), place(table_[at].position - 1))) break;
     }
     return at;
 }
@@ -46,32 +55,33 @@ bool genotype_set::contains(gene_span g) const noexcept {
 }
 
 bool genotype_set::insert(gene_span g) {
-    const std::uint64_t hash = hash_genes(g);
+    const std::uint32_t hash = hash_genes(g);
     const std::size_t at = find(g, hash);
     if (table_[at].position != 0) return false;
-    flat_.insert(flat_.end(), g.begin(), g.end());
-    hashes_.push_back(hash);
+    if (size_ == blocks_.size() * per_block) {
+        blocks_.push_back(std::make_unique_for_overwrite<std::uint16_t[]>(per_block * genes_));
+    }
+    std::copy(g.begin(), g.end(), place(size_));
     ++size_;
-    table_[at] = {tag_of(hash), static_cast<std::uint32_t>(size_)};
+    table_[at] = {hash, static_cast<std::uint32_t>(size_)};
     if (2 * size_ > table_.size()) grow();
     return true;
 }
 
 void genotype_set::grow() {
-    table_.assign(table_.size() * 2, {});
-    const std::size_t mask = table_.size() - 1;
-    for (std::size_t i = 0; i < size_; ++i) {
-        std::size_t at = hashes_[i] & mask;
-        while (table_[at].position != 0) at = (at + 1) & mask;
-        table_[at] = {tag_of(hashes_[i]), static_cast<std::uint32_t>(i + 1)};
+    std::vector<entry> larger(table_.size() * 2);
+    const std::size_t mask = larger.size() - 1;
+    std::size_t used = 0;  // moved to the front first: which entries are free cannot be predicted
+    for (const entry& e : table_) {
+        table_[used] = e;
+        used += e.position != 0 ? 1U : 0U;
     }
-}
-
-void genotype_set::clear() {
-    size_ = 0;
-    flat_.clear();
-    hashes_.clear();
-    table_.assign(16, {});
+    for (std::size_t i = 0; i < used; ++i) {
+        std::size_t at = table_[i].hash & mask;
+        while (larger[at].position != 0) at = (at + 1) & mask;
+        larger[at] = table_[i];
+    }
+    table_ = std::move(larger);
 }
 
 }  // namespace lathe::detail

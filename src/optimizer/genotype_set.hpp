@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -16,26 +17,30 @@ public:
     explicit genotype_set(std::size_t genes) : genes_(genes), table_(16) {}
 
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    /// Stays where it is for as long as the set lives.
     [[nodiscard]] gene_span operator[](std::size_t index) const noexcept {
-        return std::span(flat_).subspan(index * genes_, genes_);
+        return {place(index), genes_};
     }
     [[nodiscard]] bool contains(gene_span g) const noexcept;
     /// False if it was there already.
     bool insert(gene_span g);
-    void clear();
 
 private:
     struct entry {
-        std::uint32_t tag = 0;       // more bits of the hash, so that strangers are rarely compared
+        std::uint32_t hash = 0;
         std::uint32_t position = 0;  // index + 1; 0 is free
     };
-    [[nodiscard]] std::size_t find(gene_span g, std::uint64_t hash) const noexcept;
+    static constexpr std::size_t per_block = 1024;
+
+    [[nodiscard]] std::uint16_t* place(std::size_t index) const noexcept {
+        return blocks_[index / per_block].get() + index % per_block * genes_;
+    }
+    [[nodiscard]] std::size_t find(gene_span g, std::uint32_t hash) const noexcept;
     void grow();
 
     std::size_t genes_;
     std::size_t size_ = 0;
-    std::vector<std::uint16_t> flat_;
-    std::vector<std::uint64_t> hashes_;
+    std::vector<std::unique_ptr<std::uint16_t[]>> blocks_;  // so that growing moves no gene
     std::vector<entry> table_;
 };
 

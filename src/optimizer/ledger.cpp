@@ -29,6 +29,12 @@ bool has_nan(const result& r) {
                 std::move(remedy));
 }
 
+hash64 fingerprint_of(const std::vector<genotype>& list) {
+    hasher h;
+    for (const genotype& g : list) h.add(hash_of(g));
+    return h.value();
+}
+
 std::string id_text(std::uint64_t id) { return fmt::format("id {}", id); }
 
 /// Checks the numbers of one outcome and completes `failed`; `width` is the number of objectives, once
@@ -153,36 +159,36 @@ void ledger::build_pool() {
     pool_from_ = visited_.size();
 }
 
-std::vector<result> ledger::accept(std::span<const outcome> outcomes) {
-    std::vector<result> results;
-    results.reserve(outcomes.size());
+std::span<const result> ledger::accept(std::span<const outcome> outcomes) {
+    results_.clear();
+    results_.reserve(outcomes.size());
     std::size_t width = objectives_;
+    bool ascending = true;
     for (const outcome& o : outcomes) {
         const auto who = [&] { return id_text(o.id); };
         if (o.id >= status_.size() || status_[o.id] == status::received) {
             refuse(who(), "was never asked for", "tell the ids that ask() gave");
         }
         if (status_[o.id] != status::in_flight) refuse(who(), "was told before", "tell each id once");
+        ascending = ascending && (results_.empty() || results_.back().id < o.id);
         const bool failed = o.status == outcome_status::failed;
-        results.push_back(checked({static_cast<std::uint32_t>(o.id), failed, o.objectives, o.violation},
-                                  width, who));
+        results_.push_back(checked({static_cast<std::uint32_t>(o.id), failed, o.objectives, o.violation},
+                                   width, who));
     }
-    const auto by_id = [](const result& a, const result& b) { return a.id < b.id; };
-    if (!std::is_sorted(results.begin(), results.end(), by_id)) {
-        std::sort(results.begin(), results.end(), by_id);
-    }
-    for (std::size_t i = 1; i < results.size(); ++i) {
-        if (results[i].id == results[i - 1].id) {
-            refuse(id_text(results[i].id), "is told twice", "tell each id once");
-        }
-    }
+    if (!ascending) sort_results();
     objectives_ = width;
-    for (const result& r : results) {
+    for (const result& r : results_) {
         status_[r.id] = r.failed ? status::failed : status::ok;
         counts_.failed += r.failed ? 1U : 0U;
     }
-    counts_.told += results.size();
-    return results;
+    counts_.told += results_.size();
+    return results_;
+}
+
+void ledger::sort_results() {
+    std::ranges::sort(results_, {}, &result::id);
+    const auto twice = std::ranges::adjacent_find(results_, {}, &result::id);
+    if (twice != results_.end()) refuse(id_text(twice->id), "is told twice", "tell each id once");
 }
 
 bool ledger::can_take(const genotype& g) {
@@ -195,7 +201,7 @@ bool ledger::can_take(const genotype& g) {
     return scratch_ == g.genes && is_new(scratch_);
 }
 
-std::vector<result> ledger::receive(std::span<const immigrant> from_others) {
+std::span<const result> ledger::receive(std::span<const immigrant> from_others) {
     std::size_t width = objectives_;
     std::vector<std::pair<const immigrant*, result>> sound;
     for (const immigrant& m : from_others) {
@@ -204,20 +210,20 @@ std::vector<result> ledger::receive(std::span<const immigrant> from_others) {
                                  [&] { return to_string(m.genes); });
         if (!r.failed) sound.emplace_back(&m, r);
     }
-    std::vector<result> results;
+    results_.clear();
     for (auto& [m, r] : sound) {
         if (!visited_.insert(m->genes.genes)) continue;  // twice among them
         r.id = static_cast<std::uint32_t>(status_.size());
         status_.push_back(status::received);
-        results.push_back(r);
+        results_.push_back(r);
     }
     objectives_ = width;
-    counts_.received += results.size();
-    return results;
+    counts_.received += results_.size();
+    return results_;
 }
 
 void ledger::write(state_writer& out) const {
-    out.add(space_.fingerprint()).add(seed_).add(std::uint64_t{first_.size()});
+    out.add(space_.fingerprint()).add(seed_).add(fingerprint_of(first_));
     out.add(std::uint64_t{first_used_}).add(std::uint64_t{objectives_});
     out.add(counts_.duplicates).add(counts_.exhausted);
     out.add(pool_from_.has_value()).add(std::uint64_t{pool_from_.value_or(0)});
@@ -228,9 +234,9 @@ void ledger::write(state_writer& out) const {
 }
 
 void ledger::read(state_reader& in) {
-    if (in.integer() != space_.fingerprint()) in.fail("belongs to another search space");
-    if (in.integer() != seed_) in.fail("belongs to another seed");
-    if (in.integer() != first_.size()) in.fail("belongs to another warm start");
+    in.expect(space_.fingerprint(), "belongs to another search space");
+    in.expect(seed_, "belongs to another seed");
+    in.expect(fingerprint_of(first_), "belongs to another warm start");
     first_used_ = in.integer();
     objectives_ = in.integer();
     counts_.duplicates = in.integer();

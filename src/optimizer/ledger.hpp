@@ -52,6 +52,8 @@ public:
 
     /// Proposes the canonical form of `genes` (which is overwritten by it) if it is a member and new.
     bool propose(std::vector<std::uint16_t>& genes, std::vector<proposal>& out);
+    /// Counts a candidate that need not be looked up to be known as a repeat.
+    void note_repeat() noexcept { ++counts_.duplicates; }
     /// Room for n more proposals.
     void reserve(std::size_t n, std::vector<proposal>& out) const;
     /// Proposes what is left of the warm start; false when it is used up.
@@ -64,10 +66,11 @@ public:
     /// Checks everything, then books it; results by ascending id. Throws bad_input and changes nothing
     /// for an unknown id, one told before, a number of objectives that differs from earlier ones, or a
     /// negative violation. A NaN or missing number makes the result failed.
-    std::vector<result> accept(std::span<const outcome> outcomes);
+    /// The results refer to `outcomes` and hold until the next call of accept() or receive().
+    std::span<const result> accept(std::span<const outcome> outcomes);
     /// Gives an id to each result that is a member, canonical and new, and books it; the others are
-    /// passed over. Throws as accept() does. The results refer to `from_others`.
-    std::vector<result> receive(std::span<const immigrant> from_others);
+    /// passed over. Throws as accept() does, and its results hold for as long.
+    std::span<const result> receive(std::span<const immigrant> from_others);
 
     void write(state_writer& out) const;
     /// Precondition: freshly constructed.
@@ -76,6 +79,8 @@ public:
 private:
     enum class status : std::uint8_t { in_flight, ok, failed, received };
     [[nodiscard]] bool can_take(const genotype& g);
+    /// By id; throws bad_input if one is there twice.
+    void sort_results();
     void build_pool();
     bool draw_from_pool(rng& random);
 
@@ -92,6 +97,7 @@ private:
     std::optional<std::size_t> pool_from_;
     std::vector<std::uint32_t> pool_;
     std::vector<std::uint16_t> scratch_, raw_;
+    std::vector<result> results_;
 };
 
 }  // namespace lathe::detail

@@ -104,6 +104,7 @@ void local_search::receive(std::span<const immigrant> results) {
 
 std::string local_search::state() const {
     detail::state_writer out("local_search");
+    out.add(std::uint64_t{impl_->options.starts});
     impl_->book.write(out);
     impl_->best.write(out);
     out.add(impl_->descents).add(std::uint64_t{impl_->starts_left});
@@ -112,6 +113,7 @@ std::string local_search::state() const {
 
 void local_search::restore(std::string_view state) {
     detail::state_reader in("local_search", state);
+    in.expect(impl_->options.starts, "belongs to other options");
     auto fresh = std::unique_ptr<impl>(new impl{impl_->domain, impl_->options});
     fresh->book.read(in);
     fresh->best.read(in, fresh->book);

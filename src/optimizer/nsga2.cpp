@@ -24,6 +24,10 @@ nsga2_options checked(nsga2_options o) {
     return o;
 }
 
+hash64 fingerprint_of(const nsga2_options& o) {
+    return detail::fingerprint_of_options(o.population, o.offspring, o.crossover, o.mutations);
+}
+
 }  // namespace
 
 struct nsga2::impl {
@@ -35,6 +39,7 @@ struct nsga2::impl {
     std::size_t survivors = 0;      // of the last selection: the first of `parents`
     std::size_t waiting = 0;        // told since then, failures included
     std::vector<std::uint16_t> child{};
+    std::vector<proposal> next{};
     std::uint64_t crossover_of_2_32 = static_cast<std::uint64_t>(options.crossover * 0x1.0p32);
 
     bool propose(std::vector<proposal>& out) {
@@ -46,13 +51,20 @@ struct nsga2::impl {
         rng random = book.next_random(detail::draw_for::child);
         for (std::size_t attempt = 0; attempt < tries; ++attempt) {
             const auto a = book.genes_of(parents[tournament(random)].id);
+            const std::size_t more = attempt < plain_tries ? 0 : attempt - plain_tries + 1;
+            bool differs = false;
             if (random.bits() < crossover_of_2_32) {
-                vary.cross(a, book.genes_of(parents[tournament(random)].id), child, random);
+                const auto b = book.genes_of(parents[tournament(random)].id);
+                differs = vary.cross(a, b, child, random);
+                differs = vary.mutate(child, more, random) || differs;
             } else {
-                child.assign(a.begin(), a.end());
+                differs = vary.mutated_copy(a, more, child, random);
             }
-            vary.mutate(child, attempt < plain_tries ? 0 : attempt - plain_tries + 1, random);
-            if (book.propose(child, out)) return true;
+            if (!differs) {
+                book.note_repeat();
+            } else if (book.propose(child, out)) {
+                return true;
+            }
         }
         return false;
     }
@@ -62,7 +74,8 @@ struct nsga2::impl {
         const std::size_t a = random.below(n);
         std::size_t b = random.below(n - 1);
         b += b >= a ? 1U : 0U;
-        return better(parents[b], parents[a]) ? b : a;
+        const std::size_t contestants[] = {a, b};
+        return contestants[better(parents[b], parents[a]) ? 1 : 0];
     }
 
     void take(const detail::result& r) {
@@ -82,10 +95,11 @@ nsga2::nsga2(nsga2&&) noexcept = default;
 nsga2& nsga2::operator=(nsga2&&) noexcept = default;
 
 std::vector<proposal> nsga2::ask(std::size_t n) {
-    std::vector<proposal> out;
+    std::vector<proposal> out = std::exchange(impl_->next, {});
     impl_->book.reserve(n, out);
     while (out.size() < n && impl_->propose(out)) {
     }
+    impl_->book.reserve(n, impl_->next);
     impl_->book.set_exhausted(out.size() < n);
     return out;
 }
@@ -100,6 +114,7 @@ void nsga2::receive(std::span<const immigrant> results) {
 
 std::string nsga2::state() const {
     detail::state_writer out("nsga2");
+    out.add(fingerprint_of(impl_->options));
     impl_->book.write(out);
     impl_->parents.write(out);
     out.add(std::uint64_t{impl_->survivors}).add(std::uint64_t{impl_->waiting});
@@ -108,6 +123,7 @@ std::string nsga2::state() const {
 
 void nsga2::restore(std::string_view state) {
     detail::state_reader in("nsga2", state);
+    in.expect(fingerprint_of(impl_->options), "belongs to other options");
     auto fresh = std::make_unique<impl>(impl{impl_->domain, impl_->options});
     fresh->book.read(in);
     fresh->parents.read(in, fresh->book);

@@ -2,6 +2,7 @@
 #include "optimizer/population.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace lathe::detail {
 
@@ -12,16 +13,22 @@ void population::add(const result& r) {
         values_.resize(who_.size() * width_);  // earlier ones were infeasible and not measured
     }
     who_.push_back({r.id, 0, 0.0, r.violation, !r.objectives.empty()});
-    values_.insert(values_.end(), r.objectives.begin(), r.objectives.end());
     values_.resize(who_.size() * width_);
+    std::copy(r.objectives.begin(), r.objectives.end(),
+              values_.end() - static_cast<std::ptrdiff_t>(r.objectives.size()));
 }
 
 void population::survive(std::size_t most) {
-    feasible_.clear();
-    infeasible_.clear();
+    feasible_.resize(who_.size());
+    infeasible_.resize(who_.size());
+    std::size_t feasible = 0;
     for (std::uint32_t i = 0; i < who_.size(); ++i) {
-        (who_[i].violation == 0.0 ? feasible_ : infeasible_).push_back(i);
+        feasible_[feasible] = i;
+        infeasible_[i - feasible] = i;
+        feasible += who_[i].violation == 0.0 ? 1U : 0U;
     }
+    feasible_.resize(feasible);
+    infeasible_.resize(who_.size() - feasible);
     kept_.clear();
     if (!feasible_.empty()) rank_feasible(most);
     rank_infeasible(most);
@@ -38,19 +45,18 @@ void population::rank_feasible(std::size_t most) {
     const objective_view points(columns_, n, width_);
     rank_.resize(n);
     const std::uint32_t fronts = sorter_.rank(points, rank_, most);
-    // Counting sort by front: front_[start_[r]] ... are the members of front r.
+    // Counting sort by front; those without a rank, whose successor is 0, come last.
+    static_assert(unranked + 1 == 0);
     start_.assign(fronts + 1, 0);
-    for (const auto r : rank_) {
-        if (r != unranked) ++start_[r + 1];
-    }
-    for (std::size_t r = 1; r <= fronts; ++r) start_[r] += start_[r - 1];
-    front_.resize(start_[fronts]);
-    sorter_.for_each_in_order([&](std::uint32_t k) {
-        if (rank_[k] != unranked) front_[start_[rank_[k]]++] = k;
-    });
+    for (const auto r : rank_) ++start_[r + 1];
+    std::uint32_t ranked = 0;
+    for (std::uint32_t r = 0; r < fronts; ++r) ranked += std::exchange(start_[r + 1], ranked);
+    start_[0] = ranked;
+    front_.resize(n);
+    sorter_.for_each_in_order([&](std::uint32_t k) { front_[start_[rank_[k] + 1]++] = k; });
     std::uint32_t from = 0;
     for (std::uint32_t r = 0; r < fronts; ++r) {
-        const std::uint32_t to = start_[r];  // by now the end of front r
+        const std::uint32_t to = start_[r + 1];  // by now the end of front r
         const auto front = std::span(front_).subspan(from, to - from);
         distance_.resize(front.size());
         crowding_.measure(points, front, distance_);

@@ -23,7 +23,8 @@ struct individual {
 
 /// Better in a tournament: lower rank, then more room. Neither if both are equal.
 [[nodiscard]] inline bool better(const individual& a, const individual& b) noexcept {
-    return a.rank < b.rank || (a.rank == b.rank && a.distance > b.distance);
+    // No branches: which of two parents wins cannot be predicted.
+    return (a.rank < b.rank) | ((a.rank == b.rank) & (a.distance > b.distance));
 }
 
 class population {

@@ -20,6 +20,10 @@ regularized_evolution_options checked(regularized_evolution_options o) {
     return o;
 }
 
+hash64 fingerprint_of(const regularized_evolution_options& o) {
+    return detail::fingerprint_of_options(o.population, o.tournament, o.mutations);
+}
+
 }  // namespace
 
 struct regularized_evolution::impl {
@@ -41,14 +45,16 @@ struct regularized_evolution::impl {
         rng random = book.next_random(detail::draw_for::child);
         for (std::size_t attempt = 0; attempt < tries; ++attempt) {
             const auto parent = book.genes_of(living[tournament(random)].id);
-            child.assign(parent.begin(), parent.end());
-            vary.mutate(child, attempt / 4, random);
-            if (book.propose(child, out)) return true;
+            if (!vary.mutated_copy(parent, attempt / 4, child, random)) {
+                book.note_repeat();
+            } else if (book.propose(child, out)) {
+                return true;
+            }
         }
         return false;
     }
 
-    void join(const std::vector<detail::result>& newborn) {
+    void join(std::span<const detail::result> newborn) {
         for (const auto& r : newborn) living.add(r);
         living.keep_youngest(options.population);
         living.rank();
@@ -91,6 +97,7 @@ void regularized_evolution::receive(std::span<const immigrant> results) {
 
 std::string regularized_evolution::state() const {
     detail::state_writer out("regularized_evolution");
+    out.add(fingerprint_of(impl_->options));
     impl_->book.write(out);
     impl_->living.write(out);
     return out.finish();
@@ -98,6 +105,7 @@ std::string regularized_evolution::state() const {
 
 void regularized_evolution::restore(std::string_view state) {
     detail::state_reader in("regularized_evolution", state);
+    in.expect(fingerprint_of(impl_->options), "belongs to other options");
     auto fresh = std::make_unique<impl>(impl{impl_->domain, impl_->options});
     fresh->book.read(in);
     fresh->living.read(in, fresh->book);

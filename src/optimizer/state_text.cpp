@@ -15,7 +15,7 @@ constexpr std::size_t checksum_length = 17;  // a blank and sixteen digits
 
 std::string checksum_of(std::string_view text) { return to_hex(hasher().add(text).value()); }
 
-std::string header(std::string_view kind) { return std::string(kind) + " 1"; }
+std::string header(std::string_view kind) { return std::string(kind) + " 2"; }
 
 }  // namespace
 

@@ -10,7 +10,7 @@
 
 namespace lathe::detail {
 
-/// "KIND 1" first; text, so that a state can stand in JSON, in a log line or in a database as it is.
+/// "KIND 2" first, 2 for the version; text, so that a state can stand in JSON, in a log line or in a database as it is.
 class state_writer {
 public:
     explicit state_writer(std::string_view kind);
@@ -44,6 +44,10 @@ public:
     [[nodiscard]] std::uint64_t integer();
     [[nodiscard]] double real();
     [[nodiscard]] bool flag() { return integer() != 0; }
+    /// Fails with `problem` unless this is the next number.
+    void expect(std::uint64_t value, std::string_view problem) {
+        if (integer() != value) fail(problem);
+    }
     [[nodiscard]] std::string_view text();
     template <class T>
     void read_all(std::vector<T>& values) {

@@ -250,6 +250,7 @@ void surrogate_search::receive(std::span<const immigrant> results) {
 
 std::string surrogate_search::state() const {
     detail::state_writer out("surrogate_search");
+    out.add(std::uint64_t{impl_->options.initial});
     impl_->book.write(out);
     impl_->told.write(out);
     return out.finish();
@@ -257,6 +258,7 @@ std::string surrogate_search::state() const {
 
 void surrogate_search::restore(std::string_view state) {
     detail::state_reader in("surrogate_search", state);
+    in.expect(impl_->options.initial, "belongs to other options");
     auto fresh = std::unique_ptr<impl>(new impl{impl_->domain, impl_->options});
     fresh->book.read(in);
     fresh->told.read(in, fresh->book);

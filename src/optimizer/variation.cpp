@@ -2,9 +2,31 @@
 #include "optimizer/variation.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
+#include <cstring>
 
 namespace lathe::detail {
+namespace {
+
+constexpr std::size_t per_word = 4;  // genes that are handled at a time
+
+/// lanes[coins][k] has all bits set if coin k is 1, else none.
+constexpr auto lanes = [] {
+    std::array<std::array<std::uint16_t, per_word>, 1U << per_word> all{};
+    for (std::size_t coins = 0; coins < all.size(); ++coins) {
+        for (std::size_t k = 0; k < per_word; ++k) all[coins][k] = (coins >> k & 1U) != 0 ? 0xffff : 0;
+    }
+    return all;
+}();
+
+std::uint64_t word_at(const std::uint16_t* genes) noexcept {
+    std::uint64_t word = 0;
+    std::memcpy(&word, genes, sizeof word);
+    return word;
+}
+
+}  // namespace
 
 variation::variation(const domain& space, double mutations)
     : sizes_(space.sizes().begin(), space.sizes().end()),
@@ -19,33 +41,53 @@ variation::variation(const domain& space, double mutations)
     }
 }
 
-void variation::cross(gene_span a, gene_span b, std::vector<std::uint16_t>& child, rng& random) {
+bool variation::cross(gene_span a, gene_span b, std::vector<std::uint16_t>& child, rng& random) {
     child.resize(a.size());
     constexpr std::size_t coins_per_draw = 32;
-    for (std::size_t first = 0; first < a.size(); first += coins_per_draw) {
-        const std::uint32_t coins = random.bits();
-        const std::size_t count = std::min(coins_per_draw, a.size() - first);
-        for (std::size_t k = 0; k < count; ++k) {
-            const auto from_a = static_cast<std::uint16_t>(0U - (coins >> k & 1U));
-            child[first + k] = static_cast<std::uint16_t>((a[first + k] & from_a) |
-                                                          (b[first + k] & ~from_a));
+    std::uint64_t unlike_a = 0;
+    std::uint64_t unlike_b = 0;
+    for (std::size_t i = 0; i < a.size();) {
+        std::uint32_t coins = random.bits();
+        const std::size_t end = std::min(i + coins_per_draw, a.size());
+        for (; i + per_word <= end; i += per_word, coins >>= per_word) {
+            const std::uint64_t from_a = word_at(lanes[coins % lanes.size()].data());
+            const std::uint64_t apart = word_at(&a[i]) ^ word_at(&b[i]);
+            const std::uint64_t word = word_at(&b[i]) ^ (apart & from_a);
+            std::memcpy(&child[i], &word, sizeof word);
+            unlike_a |= apart & ~from_a;
+            unlike_b |= apart & from_a;
+        }
+        for (; i < end; ++i, coins >>= 1) {
+            child[i] = (coins & 1U) != 0 ? a[i] : b[i];
+            unlike_a |= static_cast<std::uint64_t>(child[i] ^ a[i]);
+            unlike_b |= static_cast<std::uint64_t>(child[i] ^ b[i]);
         }
     }
+    return unlike_a != 0 && unlike_b != 0;
 }
 
-void variation::mutate(std::vector<std::uint16_t>& genes, std::size_t more, rng& random) const {
-    if (free_.empty()) return;
-    // One draw per mutation instead of one per gene: how many axes stay as they are.
-    for (std::size_t i = 0; i < free_.size(); ++i) {
-        const std::uint32_t draw = random.bits();
-        const auto skip = std::partition_point(gap_.begin(), gap_.end(),
-                                               [&](std::uint32_t g) { return g > draw; });
-        i += static_cast<std::size_t>(skip - gap_.begin());
-        if (i < free_.size()) change(genes, free_[i], random);
+/// One draw per mutation instead of one per gene: how many axes stay as they are.
+void variation::mutate_after(std::uint32_t draw, std::vector<std::uint16_t>& genes, std::size_t more,
+                             rng& random) const {
+    std::size_t i = draw < gap_.back() ? gap_.size() : gaps_above(draw);
+    while (i < free_.size()) {
+        change(genes, free_[i], random);
+        if (++i < free_.size()) i += gaps_above(random.bits());
     }
     for (; more > 0; --more) {
         change(genes, free_[random.below(static_cast<std::uint32_t>(free_.size()))], random);
     }
+}
+
+/// Binary search whose steps are no branches: the draw says nothing about them.
+std::size_t variation::gaps_above(std::uint32_t draw) const {
+    std::size_t from = 0;
+    for (std::size_t n = gap_.size(); n > 0;) {
+        const std::size_t half = (n + 1) / 2;
+        from += half & (0 - static_cast<std::size_t>(gap_[from + half - 1] > draw));
+        n -= half;
+    }
+    return from;
 }
 
 void variation::change(std::vector<std::uint16_t>& genes, std::uint32_t axis, rng& random) const {

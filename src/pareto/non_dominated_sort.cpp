@@ -5,10 +5,10 @@
 
 #include <algorithm>
 #include <bit>
-#include <numeric>
 
 #include "lathe/core/error.hpp"
 #include "pareto/front_counter.hpp"
+#include "pareto/sort_key.hpp"
 
 namespace lathe {
 namespace {
@@ -17,15 +17,15 @@ constexpr std::size_t word_bits = 64;
 constexpr std::size_t row_budget = std::size_t{1} << 20;  // words of bit sets held at a time (8 MiB)
 constexpr std::size_t bitset_up_to = 300;                 // points of 3 objectives
 
-/// Number of values <= x in an ascending array, without branches.
-std::size_t count_up_to(const double* values, std::size_t n, double x) noexcept {
-    const double* base = values;
+/// Number of keys <= x in an ascending array, without branches.
+std::size_t count_up_to(const std::uint64_t* keys, std::size_t n, std::uint64_t x) noexcept {
+    const std::uint64_t* base = keys;
     while (n > 1) {
         const std::size_t half = n / 2;
-        base += base[half - 1] <= x ? half : 0;
+        base += half & (0 - static_cast<std::size_t>(base[half - 1] <= x));
         n -= half;
     }
-    return static_cast<std::size_t>(base - values) + (n == 1 && *base <= x ? 1U : 0U);
+    return static_cast<std::size_t>(base - keys) + (n == 1 && *base <= x ? 1U : 0U);
 }
 
 sort_method choose(std::size_t points, std::size_t objectives) {
@@ -54,30 +54,16 @@ void check(const objective_view& points, std::size_t ranks, sort_method method) 
 std::uint32_t non_dominated_sorter::rank(const objective_view& points,
                                          std::span<std::uint32_t> ranks, std::size_t enough) {
     check(points, ranks.size(), method_);
-    sort_lexicographically(points);
-    gather_distinct(points);
-    const std::size_t n = multiplicity_.size();
-    const std::size_t m = points.objectives();
-    distinct_rank_.assign(n, unranked);
-    front_counter counter(in_front_, enough);
-    switch (method_ == sort_method::automatic ? choose(n, m) : method_) {
-        case sort_method::sweep2: sweep2(counter); break;
-        case sort_method::sweep3: sweep3(counter); break;
-        case sort_method::reference:
-            deb(m);
-            for (std::uint32_t front = 0; front < n && front < counter.limit(); ++front) {
-                for (std::size_t i = 0; i < n; ++i) {
-                    if (distinct_rank_[i] == front) counter.add(front, multiplicity_[i]);
-                }
-            }
-            break;
-        default: bitset(counter, m);
-    }
+    enough = std::max<std::size_t>(enough, 1);
     std::fill(ranks.begin(), ranks.end(), unranked);
-    const std::uint32_t fronts = counter.fronts();
-    for (std::size_t i = 0; i < order_.size(); ++i) {
-        const std::uint32_t r = distinct_rank_[run_[i]];
-        if (r < fronts) ranks[order_[i].index] = r;
+    const std::size_t n = order_.sort(points).size();
+    const std::size_t m = points.objectives();
+    const auto method = method_ == sort_method::automatic ? choose(n, m) : method_;
+    const bool flat = method == sort_method::sweep2 || (method == sort_method::sweep3 && m < 3);
+    const std::uint32_t fronts = flat ? sweep2(points, ranks, enough)
+                                      : rank_distinct(method, points, ranks, enough);
+    if (enough < n) {
+        for (auto& r : ranks) r = r < fronts ? r : unranked;
     }
     return fronts;
 }
@@ -85,30 +71,86 @@ std::uint32_t non_dominated_sorter::rank(const objective_view& points,
 /// The smallest second objective of each front so far ascends with the rank, and no later point can
 /// beat an earlier one in the first objective: a point belongs to the first front whose smallest
 /// second objective is above its own.
-void non_dominated_sorter::sweep2(front_counter& counter) {
-    const std::size_t n = multiplicity_.size();
-    const bool single = columns_.size() == n;
-    const auto second = distinct(single ? 0 : 1);
-    tails_.clear();
-    for (std::size_t i = 0; i < n; ++i) {
-        const std::size_t known = std::min<std::size_t>(tails_.size(), counter.limit());
-        if (known == counter.limit() && tails_[known - 1] <= second[i]) continue;
-        const std::size_t r = count_up_to(tails_.data(), known, second[i]);
-        if (r == tails_.size()) tails_.push_back(0.0);
-        tails_[r] = second[i];
-        distinct_rank_[i] = static_cast<std::uint32_t>(r);
-        counter.add(static_cast<std::uint32_t>(r), multiplicity_[i]);
+std::uint32_t non_dominated_sorter::sweep2(const objective_view& points,
+                                           std::span<std::uint32_t> ranks, std::size_t enough) {
+    const auto order = order_.indices();
+    const auto first = points.column(0);
+    const auto second = points.column(points.objectives() - 1);
+    tails_.resize(std::max(tails_.size(), order.size()));
+    std::uint64_t* const tails = tails_.data();
+    std::uint32_t fronts = 0;
+    std::uint32_t rank = 0;
+    std::uint32_t last = 0;
+    std::uint64_t last_y = 0;
+    for (const std::uint32_t i : order) {
+        const std::uint64_t y = detail::sort_key(second[i]);
+        if (fronts == 0 || y != last_y || first[i] != first[last]) {
+            const bool behind = fronts > 0 && tails[fronts - 1] <= y;
+            rank = behind ? fronts : static_cast<std::uint32_t>(count_up_to(tails, fronts, y));
+            tails[rank] = y;
+            fronts = std::max(fronts, rank + 1);
+            last = i;
+            last_y = y;
+        }
+        ranks[i] = rank;
+    }
+    if (enough >= order.size()) return fronts;
+    in_front_.assign(fronts, 0);
+    for (const std::uint32_t i : order) ++in_front_[ranks[i]];
+    std::size_t held = 0;
+    std::uint32_t wanted = 0;
+    while (held < enough) held += in_front_[wanted++];
+    return wanted;
+}
+
+/// The other methods see each distinct point once, in lexicographic order.
+std::uint32_t non_dominated_sorter::rank_distinct(sort_method method, const objective_view& points,
+                                                  std::span<std::uint32_t> ranks,
+                                                  std::size_t enough) {
+    gather_distinct(points);
+    distinct_rank_.assign(multiplicity_.size(), unranked);
+    front_counter counter(in_front_, enough);
+    switch (method) {
+        case sort_method::sweep3: sweep3(counter); break;
+        case sort_method::reference: deb(counter, points.objectives()); break;
+        default: bitset(counter, points.objectives());
+    }
+    const auto order = order_.indices();
+    for (std::size_t i = 0; i < order.size(); ++i) ranks[order[i]] = distinct_rank_[run_[i]];
+    return counter.fronts();
+}
+
+/// run_[i]: which distinct point is the i-th in order; columns_: the distinct points, column by column.
+void non_dominated_sorter::gather_distinct(const objective_view& points) {
+    const auto order = order_.indices();
+    run_.resize(order.size());
+    multiplicity_.clear();
+    for (std::size_t i = 0; i < order.size(); ++i) {
+        bool same = i > 0;
+        for (std::size_t m = 0; same && m < points.objectives(); ++m) {
+            same = points.at(order[i], m) == points.at(order[i - 1], m);
+        }
+        if (!same) multiplicity_.push_back(0);
+        ++multiplicity_.back();
+        run_[i] = static_cast<std::uint32_t>(multiplicity_.size() - 1);
+    }
+    columns_.resize(multiplicity_.size() * points.objectives());
+    for (std::size_t m = 0; m < points.objectives(); ++m) {
+        const auto from = points.column(m);
+        double* to = columns_.data() + m * multiplicity_.size();
+        for (std::size_t i = 0; i < order.size(); ++i) to[run_[i]] = from[order[i]];
     }
 }
 
+std::span<const double> non_dominated_sorter::distinct(std::size_t objective) const noexcept {
+    const std::size_t n = multiplicity_.size();
+    return std::span(columns_).subspan(objective * n, n);
+}
+
 /// As sweep2, but what a front covers so far is a staircase in the second and third objective.
+/// Precondition: three objectives.
 void non_dominated_sorter::sweep3(front_counter& counter) {
     const std::size_t n = multiplicity_.size();
-    const std::size_t m = columns_.size() / std::max<std::size_t>(n, 1);
-    if (m < 3) {
-        sweep2(counter);
-        return;
-    }
     const auto second = distinct(1);
     const auto third = distinct(2);
     std::size_t fronts = 0;
@@ -161,12 +203,7 @@ void non_dominated_sorter::bitset(front_counter& counter, std::size_t objectives
     word_rank_.assign(words, 0);  // one more than the largest rank among the word's points
     by_value_.resize(n * (objectives - 1));
     for (std::size_t m = 1; m < objectives; ++m) {
-        const auto order = std::span(by_value_).subspan((m - 1) * n, n);
-        std::iota(order.begin(), order.end(), 0U);
-        const auto values = distinct(m);
-        std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
-            return values[a] < values[b] || (values[a] == values[b] && a < b);
-        });
+        std::ranges::copy(column_order_.sort({distinct(m), n, 1}), by_value_.begin() + (m - 1) * n);
     }
     for (std::size_t start = 0; start < n; start += block) {
         const std::size_t stop = std::min(n, start + block);
@@ -210,7 +247,7 @@ void non_dominated_sorter::bitset(front_counter& counter, std::size_t objectives
     }
 }
 
-void non_dominated_sorter::deb(std::size_t objectives) {
+void non_dominated_sorter::deb(front_counter& counter, std::size_t objectives) {
     const std::size_t n = multiplicity_.size();
     const objective_view points(columns_, n, objectives);
     std::vector<std::vector<std::uint32_t>> beaten(n);
@@ -232,6 +269,11 @@ void non_dominated_sorter::deb(std::size_t objectives) {
             for (const auto b : beaten[i]) {
                 if (--dominators[b] == 0) next.push_back(b);
             }
+        }
+    }
+    for (std::uint32_t rank = 0; rank < n && rank < counter.limit(); ++rank) {
+        for (std::size_t i = 0; i < n; ++i) {
+            if (distinct_rank_[i] == rank) counter.add(rank, multiplicity_[i]);
         }
     }
 }

@@ -3,6 +3,7 @@
 
 #include "engine/kernels/depthwise_rows.hpp"
 #include "kernel_reference.hpp"
+#include "kernel_storage.hpp"
 #include "kernel_support.hpp"
 #include "lathe/core/error.hpp"
 
@@ -105,6 +106,45 @@ void check_rows(const depthwise_shape& s, std::optional<lathe::activation> act =
     check_everywhere(compute, dst);
 }
 
+template <class T>
+std::vector<T> unwritten(std::int64_t count) {
+    return std::vector<T>(static_cast<std::size_t>(count), stored_as<T>(NAN));
+}
+
+// Everything that the shape allows, in bf16 against float.
+void check_storage(const depthwise_shape& s, std::optional<lathe::activation> act = std::nullopt,
+                   const halves& first_values = {}) {
+    if (s.out_h < 1 || s.out_w < 1) return;
+    INFO("batch " << s.batch << " channels " << s.channels << " in " << s.in_h << "x" << s.in_w
+                  << " kernel " << s.kernel_h << "x" << s.kernel_w << " stride " << s.stride
+                  << " pad " << s.pad);
+    const std::int64_t in = s.batch * s.in_h * s.in_w * s.channels;
+    const std::int64_t out = s.batch * s.out_h * s.out_w * s.channels;
+    halves src = random_halves(in, 1), diff_dst = random_halves(out, 2);
+    std::copy_n(first_values.begin(), std::min(first_values.size(), src.size()), src.begin());
+    std::copy_n(first_values.begin(), std::min(first_values.size(), diff_dst.size()),
+                diff_dst.begin());
+    const floats weight = random_floats(s.kernel_h * s.kernel_w * s.channels, 3);
+    const floats bias = random_floats(s.channels, 4);
+    check_rounds_once([&]<class T>(T) {
+        const std::vector<T> x = stored<T>(src), dy = stored<T>(diff_dst);
+        outputs<T> result;
+        if (has_depthwise_rows(s)) {
+            auto y = unwritten<T>(out), dx = unwritten<T>(in);
+            depthwise_forward(s, act, x.data(), weight.data(), act ? bias.data() : nullptr,
+                              y.data());
+            depthwise_data_gradient(s, dy.data(), weight.data(), dx.data());
+            result.add(y);
+            result.add(dx);
+        }
+        floats scratch(depthwise_weight_gradient_scratch(s, most_threads), NAN);
+        floats diff_weight(weight.size(), NAN);
+        depthwise_weight_gradient(s, x.data(), dy.data(), diff_weight.data(), scratch.data());
+        result.add_values(diff_weight);
+        return result;
+    });
+}
+
 }  // namespace
 
 TEST_CASE("depthwise forward and data gradient equal plain loops", "[kernels]") {
@@ -123,6 +163,38 @@ TEST_CASE("depthwise forward adds bias and applies the activation", "[kernels]")
     const auto act = static_cast<lathe::activation>(GENERATE(range(0, 5)));
     check_rows(make_shape(2, 20, 10, 11, 5, 5, 1, 2), act);
     check_rows(make_shape(2, 16, 9, 30, 2, 7, 2, 3), act);
+}
+
+TEST_CASE("depthwise kernels round bf16 once", "[kernels]") {
+    const auto kernel = GENERATE(3, 5, 7);
+    const auto stride = GENERATE(1, 2);
+    const auto pad = GENERATE(0, 1, 3);
+    for (const std::int64_t size : {1, 2, 7, 13, 16}) {
+        check_storage(make_shape(2, 17, size, size, kernel, kernel, stride, pad));
+    }
+    for (const std::int64_t channels : {1, 24, 33}) {
+        check_storage(make_shape(2, channels, 9, 7, kernel, kernel, stride, pad));
+    }
+}
+
+TEST_CASE("depthwise kernels round bf16 once in other forms", "[kernels]") {
+    check_storage(make_shape(17, 100, 8, 8, 5, 5, 1, 2));
+    check_storage(make_shape(2, 24, 9, 13, 7, 2, 1, 1));
+    check_storage(make_shape(2, 24, 9, 13, 2, 7, 2, 3));
+    check_storage(make_shape(2, 20, 9, 8, 3, 3, 3, 1));
+    check_storage(make_shape(1, 17, 20, 20, 16, 7, 1, 4));
+}
+
+TEST_CASE("depthwise kernels round bf16 once in wide and in deep images", "[kernels]") {
+    const auto stride = GENERATE(1, 2);
+    check_storage(make_shape(1, 20, 4, 401, 5, 5, stride, 2));
+    check_storage(make_shape(1, 300, 5, 32, 3, 7, stride, 3));
+}
+
+TEST_CASE("depthwise kernels activate before they round, and keep NaN in bf16", "[kernels]") {
+    const auto act = static_cast<lathe::activation>(GENERATE(range(0, 5)));
+    check_storage(make_shape(2, 20, 10, 11, 5, 5, 1, 2), act);
+    check_storage(make_shape(2, 33, 9, 30, 2, 7, 2, 3), act, special_halves());
 }
 
 TEST_CASE("depthwise rows refuse shapes they do not have", "[kernels]") {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "lathe/core/error.hpp"
+#include "lathe/pareto/non_dominated_sort.hpp"
 #include "pareto/clouds.hpp"
 
 using namespace lathe;
@@ -71,6 +72,30 @@ TEST_CASE("crowding agrees with scanning for neighbours") {
             }
         }
     }
+}
+
+TEST_CASE("crowding of fronts in lexicographic order agrees with scanning too") {
+    rng random(6);
+    for (std::size_t m = 1; m <= 3; ++m) {
+        for (const shape kind : all_shapes) {
+            for (const std::size_t n : {3, 4, 10, 57, 150}) {
+                const cloud c = make_cloud(kind, n, m, random.child("cloud", 100 * m + n));
+                non_dominated_sorter sorter;
+                std::vector<std::uint32_t> ranks(n);
+                const std::uint32_t fronts = sorter.rank(c.view(), ranks);
+                std::vector<std::vector<std::uint32_t>> front(fronts);
+                sorter.for_each_in_order([&](std::uint32_t i) { front[ranks[i]].push_back(i); });
+                for (const auto& f : front) REQUIRE(fast(c.view(), f) == slow(c.view(), f));
+            }
+        }
+    }
+}
+
+TEST_CASE("equal points on a staircase: the first and the last of a run stand at its borders") {
+    const std::vector<double> data = {0, 0, 1, 1, 1, 4, /* falling */ 8, 8, 6, 6, 6, 0};
+    const auto d = fast({data, 6, 2}, {0, 1, 2, 3, 4, 5});
+    CHECK(d == slow({data, 6, 2}, {0, 1, 2, 3, 4, 5}));
+    CHECK(d == std::vector<double>{inf, inf, 0.25 + 0.75, 0.0, 0.75 + 0.25, inf});
 }
 
 TEST_CASE("flat objectives are skipped, and an extreme is infinite only once") {

@@ -21,9 +21,20 @@ public:
     [[nodiscard]] rng child(std::string_view purpose, std::uint64_t index = 0) const noexcept;
 
     /// 32 uniform bits.
-    std::uint32_t bits() noexcept;
+    std::uint32_t bits() noexcept {
+        const std::uint64_t n = position_++;
+        if (n / held != cached_) draw(n / held);
+        return draws_[n % held];
+    }
     /// Uniform in [0, n), unbiased (Lemire 2019). Precondition: n > 0.
-    std::uint32_t below(std::uint32_t n) noexcept;
+    std::uint32_t below(std::uint32_t n) noexcept {
+        std::uint64_t product = std::uint64_t{bits()} * n;
+        if (static_cast<std::uint32_t>(product) < n) {
+            const std::uint32_t rejected = (0U - n) % n;
+            while (static_cast<std::uint32_t>(product) < rejected) product = std::uint64_t{bits()} * n;
+        }
+        return static_cast<std::uint32_t>(product >> 32);
+    }
     /// Uniform in [0, 1), 53 random bits.
     double real() noexcept;
     /// Standard normal (Box-Muller). Uses libm: for weights and data, not for search decisions.
@@ -44,11 +55,15 @@ public:
     void seek(std::uint64_t position) noexcept { position_ = position; }
 
 private:
+    /// Two blocks of four draws, which the processor works out side by side.
+    static constexpr std::size_t held = 8;
+    void draw(std::uint64_t which) noexcept;
+
     std::uint64_t seed_;
     std::uint64_t stream_;
     std::uint64_t position_ = 0;
-    std::uint64_t cached_ = ~std::uint64_t{0};  // which block of four draws is held
-    std::array<std::uint32_t, 4> block_{};
+    std::uint64_t cached_ = ~std::uint64_t{0};  // which draws are held
+    std::array<std::uint32_t, held> draws_{};
 };
 
 }  // namespace lathe

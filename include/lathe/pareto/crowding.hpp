@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "lathe/pareto/dominance.hpp"
+#include "lathe/pareto/lexicographic.hpp"
 
 namespace lathe {
 
@@ -19,18 +20,16 @@ public:
     /// (equal values in the order of `front`) have infinite distance; an objective in which the whole
     /// front is equal says nothing and is skipped; fronts of one and two points are infinite. Gaps in
     /// an infinite range count nothing. Throws bad_input unless both have the same length.
-    /// Precondition: no point of the front holds a NaN. O(M N log N).
+    /// Precondition: no point of the front holds a NaN. O(M N).
     void measure(const objective_view& points, std::span<const std::uint32_t> front,
                  std::span<double> distance);
 
 private:
-    struct keyed {
-        double key;
-        std::uint32_t position;
-    };
-    void sort_by_key();
+    bool measure_staircase(const objective_view& points, std::span<const std::uint32_t> front,
+                           std::span<double> distance);
 
-    std::vector<keyed> order_;
+    lexicographic_order order_;
+    std::vector<double> values_;
 };
 
 }  // namespace lathe

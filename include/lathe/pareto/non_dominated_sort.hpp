@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "lathe/pareto/dominance.hpp"
+#include "lathe/pareto/lexicographic.hpp"
 
 namespace lathe {
 
@@ -39,36 +40,32 @@ public:
     /// `visit(index)` is called once per point.
     template <class Visit>
     void for_each_in_order(Visit visit) const {
-        for (const keyed& k : order_) visit(k.index);
+        for (const std::uint32_t index : order_.indices()) visit(index);
     }
 
 private:
-    struct keyed {
-        double key;
-        std::uint32_t index;
-    };
     struct step {  // of a staircase: second objective ascending, third descending
         double second;
         double third;
     };
     class front_counter;
 
-    void sort_lexicographically(const objective_view& points);
-    void sort_range(const objective_view& points, std::size_t first, std::size_t last,
-                    std::size_t column, int depth);
+    std::uint32_t sweep2(const objective_view& points, std::span<std::uint32_t> ranks,
+                         std::size_t enough);
+    std::uint32_t rank_distinct(sort_method method, const objective_view& points,
+                                std::span<std::uint32_t> ranks, std::size_t enough);
     void gather_distinct(const objective_view& points);
-    void sweep2(front_counter& counter);
     void sweep3(front_counter& counter);
     void bitset(front_counter& counter, std::size_t objectives);
-    void deb(std::size_t objectives);
+    void deb(front_counter& counter, std::size_t objectives);
     [[nodiscard]] std::span<const double> distinct(std::size_t objective) const noexcept;
 
     sort_method method_;
-    std::vector<keyed> order_, spare_;
-    std::vector<std::uint32_t> bucket_, run_, multiplicity_, distinct_rank_, in_front_;
-    std::vector<double> columns_, tails_;
+    lexicographic_order order_, column_order_;
+    std::vector<std::uint32_t> run_, multiplicity_, distinct_rank_, in_front_;
+    std::vector<double> columns_;
     std::vector<std::vector<step>> stairs_;
-    std::vector<std::uint64_t> rows_, running_;
+    std::vector<std::uint64_t> tails_, rows_, running_;
     std::vector<std::uint32_t> word_rank_, by_value_;
 };
 
