@@ -24,7 +24,7 @@ struct hierarchical_search_options {
     std::uint64_t seed = 1;
     /// Outcomes told that end a level; one more level follows the last of them and has no end.
     std::vector<std::size_t> budgets = {64, 64};
-    std::size_t parts = 4;  ///< into which a level's regions are divided, each, at most; from 2
+    std::size_t parts = 2;  ///< into which each region is divided at the end of a level, at most; from 2
     double keep = 0.5;      ///< share of all parts that goes on, at least one; from 0 to 1
 };
 
