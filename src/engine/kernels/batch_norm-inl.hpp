@@ -7,6 +7,7 @@
 #define LATHE_KERNELS_BATCH_NORM_INL
 #endif
 
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include "engine/kernels/activation-inl.hpp"
@@ -82,6 +83,22 @@ HWY_INLINE void store_or_stream(D d, hn::Vec<D> value, T* to, bool streaming) {
     store(d, value, to);
 }
 
+// Rows of bf16 are so short that too few of them are on their way when each waits for its own loads.
+template <int Vectors, class D, class T>
+HWY_INLINE void fetch_ahead(D, const T* row, std::int64_t channels) {
+    if constexpr (sizeof(T) < sizeof(float)) {
+        constexpr std::uintptr_t rows_ahead = 6;
+        constexpr std::uintptr_t block_bytes = Vectors * hn::MaxLanes(D()) * sizeof(T);
+        // As a number: past the end of a tensor there is nothing to point to, nor to fetch.
+        const std::uintptr_t next = reinterpret_cast<std::uintptr_t>(row) +
+                                    rows_ahead * static_cast<std::uintptr_t>(channels) * sizeof(T);
+#pragma GCC unroll 2
+        for (std::uintptr_t byte = 0; byte < block_bytes; byte += line_bytes) {
+            hwy::Prefetch(reinterpret_cast<const char*>(next + byte));
+        }
+    }
+}
+
 template <class T>
 struct moments_body {
     std::int64_t channels;
@@ -108,6 +125,7 @@ struct moments_body {
         for (; row + together <= rows; row += together) {
 #pragma GCC unroll 4
             for (int t = 0; t < together; ++t) {
+                fetch_ahead<Vectors>(d, from, channels);
                 add<Vectors>(d, from, shift, first[t], second[t]);
                 from += channels;
             }
@@ -167,6 +185,7 @@ struct normalize_body {
         for (std::int64_t row = 0; row < rows; ++row) {
             const T* from = src + row * channels + channel;
             T* to = dst + row * channels + channel;
+            fetch_ahead<Vectors>(d, from, channels);
 #pragma GCC unroll 4
             for (int v = 0; v < Vectors; ++v) {
                 const auto x = hn::Sub(load(d, from + v * lanes), mean[v]);
@@ -204,6 +223,8 @@ struct gradient_sums_body {
         }
         for (std::int64_t row = 0; row < rows; ++row) {
             const std::int64_t at = row * channels + channel;
+            fetch_ahead<Vectors>(d, src + at, channels);
+            fetch_ahead<Vectors>(d, diff_dst + at, channels);
 #pragma GCC unroll 4
             for (int v = 0; v < Vectors; ++v) {
                 const auto x = hn::Sub(load(d, src + at + v * lanes), mean[v]);
@@ -251,6 +272,8 @@ struct gradient_body {
         }
         for (std::int64_t row = 0; row < rows; ++row) {
             const std::int64_t at = row * channels + channel;
+            fetch_ahead<Vectors>(d, src + at, channels);
+            fetch_ahead<Vectors>(d, diff_dst + at, channels);
 #pragma GCC unroll 4
             for (int v = 0; v < Vectors; ++v) {
                 const auto x = hn::Sub(load(d, src + at + v * lanes), mean[v]);
