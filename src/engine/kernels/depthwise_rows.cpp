@@ -26,29 +26,22 @@
 namespace lathe::kernels {
 namespace {
 
-// Channels are taken in blocks of one vector of the longest kind, whatever the vector length, and
-// blocks in pairs: two vectors are rounded to bf16 at less cost than twice one.
-constexpr std::int64_t block_channels = 16;
-constexpr std::int64_t pair_channels = 2 * block_channels;
-// Sums of a row may reach this many pixels beyond its end.
-constexpr std::int64_t most_tile = 16;
-
 // One row of results as a sum of correlations of source rows: result t takes the columns
-// first + t * stride ... of each row, `taps` of them; columns outside [0, columns) are zero. Pixels
-// of sources and weights are blocks, pixels of results pairs of blocks.
+// first + t * stride ... of each row, `taps` of them; columns outside [0, columns) are zero.
 struct row_sum {
     std::int64_t rows;
     const float* source[most_rows];
     const float* weight[most_rows];  // first tap of the row
-    std::int64_t source_step;        // floats from block to block
-    std::int64_t weight_step;
-    std::int64_t blocks;  // one or two
+    std::int64_t source_step;        // floats from column to column
+    std::int64_t weight_step;        // floats from tap to tap, may be negative
     std::int64_t taps;
     std::int64_t stride;   // source columns from result to result
     std::int64_t first;    // source column of the first result's first tap
     std::int64_t columns;  // of the source
     std::int64_t results;
-    const float* bias;
+    std::int64_t result_step;  // floats from result to result
+    std::int64_t channels;
+    const float* bias;  // or null
     float* result;
 };
 
@@ -64,36 +57,44 @@ struct rows_problem {
     T* result;
 };
 
-// Some neighbouring blocks of channels and columns of results are computed at once, so many that the
-// copies of their sources and weights stay in the cache.
-struct extent {
-    std::int64_t blocks;
+// Some channels and columns of an image.
+template <class T>
+struct image_block {
+    T* data;
+    std::int64_t row_step;    // elements from row to row
+    std::int64_t pixel_step;  // elements from column to column
     std::int64_t columns;
+    std::int64_t channels;
 };
 
-constexpr std::int64_t buffer_floats = 16 * 1024;
+// A tensor of another type than float is computed on through rows of float on the stack: widening
+// each source value once costs less than at each of its taps. Blocks of channels, and where that is
+// not enough of columns, keep these rows in the cache.
+template <class T>
+constexpr std::int64_t buffer_floats = std::is_same_v<T, float> ? 1 : 16 * 1024;
 
-std::int64_t source_columns(const depthwise_shape& s, const correlation& c, std::int64_t results) {
-    return std::min(c.source_w, ceil_div(results, c.phases) * c.stride + s.kernel_w);
-}
+struct block_extent {
+    std::int64_t channels;
+    std::int64_t columns;  // of results
+};
 
-std::int64_t sums_of_phase(const correlation& c, std::int64_t results) {
-    return (ceil_div(results, c.phases) + most_tile - 1) * pair_channels;
-}
-
-extent extent_of(const depthwise_shape& s, const correlation& c) {
-    extent e{ceil_div(s.channels, block_channels), c.result_w};
-    const auto block_floats = [&] {
-        const std::int64_t pixels = s.kernel_h * s.kernel_w + 1 +
-                                    rows_at_once(s, c) * source_columns(s, c, e.columns);
-        return pixels * block_channels;
-    };
-    const auto left = [&] { return buffer_floats - c.phases * sums_of_phase(c, e.columns); };
-    while (2 * block_floats() > left()) e.columns = ceil_div(e.columns, 2 * c.phases) * c.phases;
-    const std::int64_t pairs = ceil_div(e.blocks, 2);
-    const std::int64_t most_pairs = left() / (2 * block_floats());
-    e.blocks = std::min(e.blocks, 2 * ceil_div(pairs, ceil_div(pairs, most_pairs)));
-    return e;
+template <class T>
+block_extent extent_of(const depthwise_shape& s, const correlation& c) {
+    block_extent extent{s.channels, c.result_w};
+    if constexpr (!std::is_same_v<T, float>) {
+        constexpr std::int64_t vector = 16;
+        const auto floats = [&] {  // of the buffer, for one vector of channels
+            const std::int64_t under = ceil_div(extent.columns, c.phases) * c.stride + s.kernel_w;
+            return vector * (rows_at_once(s, c) * std::min(c.source_w, under) + extent.columns);
+        };
+        while (floats() > buffer_floats<T>) {
+            extent.columns = ceil_div(extent.columns, 2 * c.phases) * c.phases;
+        }
+        const std::int64_t vectors = ceil_div(s.channels, vector);
+        const std::int64_t blocks = ceil_div(vectors, buffer_floats<T> / floats());
+        extent.channels = std::min(s.channels, ceil_div(vectors, blocks) * vector);
+    }
+    return extent;
 }
 
 }  // namespace
@@ -103,9 +104,6 @@ extent extent_of(const depthwise_shape& s, const correlation& c) {
 HWY_BEFORE_NAMESPACE();
 namespace lathe::kernels::HWY_NAMESPACE {
 namespace {
-
-using block_tag = hn::CappedTag<float, block_channels>;
-constexpr auto block_lanes = static_cast<std::int64_t>(hn::MaxLanes(block_tag()));
 
 // Vector registers decide how many results are summed at once.
 #if HWY_TARGET <= HWY_AVX3
@@ -121,19 +119,18 @@ HWY_INLINE void hide(X& x) {
 }
 
 // Keeps the compiler from loading a vector again at each of its uses.
-HWY_INLINE void keep_loaded([[maybe_unused]] hn::Vec<block_tag>& value) {
+template <class V>
+HWY_INLINE void keep_loaded([[maybe_unused]] V& value) {
 #if HWY_ARCH_X86
     asm("" : "+v"(value.raw));
 #endif
 }
 
-// Results begin ... begin + Tile of some lanes of a block: all sums stay in registers.
-template <int Taps, int Stride, int Tile>
-HWY_INLINE void sum_tile(const row_sum& s, std::int64_t block, std::int64_t lane,
-                         std::int64_t begin) {
-    const block_tag d;
-    hn::Vec<block_tag> sums[Tile];
-    const auto start = hn::Load(d, s.bias + block * block_channels + lane);
+// Results begin ... begin + Tile of one channel block: all sums stay in registers.
+template <int Taps, int Stride, int Tile, class D>
+HWY_INLINE void sum_tile(D d, const row_sum& s, std::int64_t channel, std::int64_t begin) {
+    hn::Vec<D> sums[Tile];
+    const auto start = s.bias != nullptr ? hn::LoadU(d, s.bias + channel) : hn::Zero(d);
 #pragma GCC unroll 16
     for (int t = 0; t < Tile; ++t) sums[t] = start;
     // Bit u of `present`: the source has column u of those under the tile.
@@ -144,20 +141,19 @@ HWY_INLINE void sum_tile(const row_sum& s, std::int64_t block, std::int64_t lane
     };
     std::uint64_t present = bits_below(s.columns - column) & ~bits_below(-column);
     for (std::int64_t r = 0; r < s.rows; ++r) {
-        const float* const taps = s.weight[r] + block * s.weight_step + lane;
-        hn::Vec<block_tag> weight[Taps];
+        hn::Vec<D> weight[Taps];
 #pragma GCC unroll 7
-        for (int j = 0; j < Taps; ++j) weight[j] = hn::Load(d, taps + j * block_channels);
-        const float* source =
-            s.source[r] + block * s.source_step + column * block_channels + lane;
-        hide(source);
+        for (int j = 0; j < Taps; ++j) {
+            weight[j] = hn::LoadU(d, s.weight[r] + j * s.weight_step + channel);
+        }
+        const float* source = s.source[r] + column * s.source_step + channel;
         hide(present);
 #pragma GCC unroll 37
         for (int u = 0; u < span; ++u) {
             if ((present >> u & 1) != 0) {
-                auto value = hn::Load(d, source + u * block_channels);
+                auto value = hn::LoadU(d, source);
                 keep_loaded(value);
-                #pragma GCC unroll 7
+#pragma GCC unroll 7
                 for (int j = 0; j < Taps; ++j) {
                     const int offset = u - j;
                     if (offset >= 0 && offset % Stride == 0 && offset / Stride < Tile) {
@@ -165,26 +161,50 @@ HWY_INLINE void sum_tile(const row_sum& s, std::int64_t block, std::int64_t lane
                     }
                 }
             }
+            source += s.source_step;
+            hide(source);
         }
     }
-    float* const to = s.result + begin * pair_channels + block * block_channels + lane;
+    float* to = s.result + begin * s.result_step + channel;
+    const std::int64_t results = s.results - begin;
 #pragma GCC unroll 16
-    for (int t = 0; t < Tile; ++t) hn::Store(sums[t], d, to + t * pair_channels);
+    for (int t = 0; t < Tile; ++t) {
+        if (t < results) hn::StoreU(sums[t], d, to);
+        to += s.result_step;
+        hide(to);
+    }
+}
+
+template <int Taps, int Stride, class D>
+HWY_INLINE void sum_channels(D d, const row_sum& s, std::int64_t channel) {
+    std::int64_t t = 0;
+    for (; s.results - t > largest_tile / 2; t += largest_tile) {
+        sum_tile<Taps, Stride, largest_tile>(d, s, channel, t);
+    }
+    if (s.results - t > largest_tile / 4) {
+        sum_tile<Taps, Stride, largest_tile / 2>(d, s, channel, t);
+    } else if (s.results > t) {
+        sum_tile<Taps, Stride, largest_tile / 4>(d, s, channel, t);
+    }
 }
 
 template <int Taps, int Stride>
 void sum_row(const row_sum& s) {
-    for (std::int64_t block = 0; block < s.blocks; ++block) {
-        for (std::int64_t lane = 0; lane < block_channels; lane += block_lanes) {
-            std::int64_t t = 0;
-            for (; s.results - t > largest_tile / 2; t += largest_tile) {
-                sum_tile<Taps, Stride, largest_tile>(s, block, lane, t);
-            }
-            if (s.results - t > largest_tile / 4) {
-                sum_tile<Taps, Stride, largest_tile / 2>(s, block, lane, t);
-            } else if (s.results > t) {
-                sum_tile<Taps, Stride, largest_tile / 4>(s, block, lane, t);
-            }
+    const hn::CappedTag<float, 16> d;
+    const auto lanes = static_cast<std::int64_t>(hn::MaxLanes(d));
+    if (s.channels >= lanes) {
+        for (std::int64_t channel = 0; channel < s.channels; channel += lanes) {
+            // the last vector may take channels of the one before once more
+            sum_channels<Taps, Stride>(d, s, std::min(channel, s.channels - lanes));
+        }
+        return;
+    }
+    // Few channels: a small tile keeps the code small.
+    constexpr int small_tile = 4;
+    const hn::CappedTag<float, 1> one;
+    for (std::int64_t channel = 0; channel < s.channels; ++channel) {
+        for (std::int64_t t = 0; t < s.results; t += small_tile) {
+            sum_tile<Taps, Stride, small_tile>(one, s, channel, t);
         }
     }
 }
@@ -208,233 +228,190 @@ void sum_all(const row_sum& s) {
     }
 }
 
-// One block's pixels from a tensor, zeros in the lanes that it does not have.
-template <class T>
-HWY_NOINLINE void load_block(const T* HWY_RESTRICT from, std::int64_t from_step, std::int64_t pixels,
-                std::int64_t channels, float* HWY_RESTRICT to) {
-    const block_tag d;
-    if (channels < block_channels) {
-        std::fill_n(to, pixels * block_channels, 0.0F);
-        for (std::int64_t p = 0; p < pixels; ++p) {
-            for (std::int64_t c = 0; c < channels; ++c) {
-                to[p * block_channels + c] = to_float(from[p * from_step + c]);
-            }
-        }
-        return;
-    }
-    for (std::int64_t p = 0; p < pixels; ++p) {
-        for (std::int64_t c = 0; c < block_channels; c += block_lanes) {
-            hn::Store(load(d, from + p * from_step + c), d, to + p * block_channels + c);
-        }
+// body(offset in the block's row of floats, offset in the block's own row, length): one run if the
+// block has all channels of its pixels, else one a pixel.
+template <class T, class Body>
+HWY_INLINE void for_each_run(const image_block<T>& block, const Body& body) {
+    if (block.channels == block.pixel_step) return body(0, 0, block.columns * block.channels);
+    for (std::int64_t x = 0; x < block.columns; ++x) {
+        body(x * block.channels, x * block.pixel_step, block.channels);
     }
 }
 
-// Activated sums of one or two blocks to pixels of a tensor.
-template <class Activation, class T>
-HWY_INLINE void finish_pixels(const float* HWY_RESTRICT sums, std::int64_t pixels,
-                              std::int64_t channels, T* HWY_RESTRICT to, std::int64_t to_step) {
-    const block_tag d;
-    const auto activated = [&](const float* at) { return Activation::apply(d, hn::Load(d, at)); };
-    for (std::int64_t p = 0; p < pixels; ++p) {
-        std::int64_t c = 0;
-        for (; c + 2 * block_lanes <= channels; c += 2 * block_lanes) {
-            store_pair(d, activated(sums + c), activated(sums + c + block_lanes), to + c);
-        }
-        for (; c + block_lanes <= channels; c += block_lanes) {
-            store(d, activated(sums + c), to + c);
-        }
-        if (c < channels) {
-            const hn::CappedTag<float, 1> one;
-            for (; c < channels; ++c) {
-                store(one, Activation::apply(one, hn::LoadU(one, sums + c)), to + c);
-            }
-        }
-        sums += pair_channels;
-        to += to_step;
-    }
+template <class T>
+void widen(std::int64_t count, const T* HWY_RESTRICT from, float* HWY_RESTRICT to) {
+    const hn::ScalableTag<float> d;
+    const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+    std::int64_t i = 0;
+    for (; i + lanes <= count; i += lanes) hn::StoreU(load(d, from + i), d, to + i);
+    for (; i < count; ++i) to[i] = to_float(from[i]);
 }
 
-// Computes rows of results, one after the other, from copies of the source rows in a ring and of the
-// weights: widened, and in blocks whose pixels follow each other, which takes the fewest
-// instructions and no two lines of the same place in the cache.
+// Rows of the block as float: its own if it has floats, else widened ones, of which as many
+// neighbouring rows as the ring has are valid at once.
 template <class T>
-class row_worker {
+class float_rows {
 public:
-    row_worker(const rows_problem<T>& problem, float* buffer)
-        : p_(problem),
-          s_(problem.shape),
-          c_(correlation_of(s_, p_.way)),
-          extent_(extent_of(s_, c_)),
-          weights_(buffer),
-          bias_(weights_ + extent_.blocks * taps() * block_channels),
-          sums_(bias_ + extent_.blocks * block_channels),
-          ring_(sums_ + c_.phases * sums_of_phase(c_, extent_.columns)) {}
+    float_rows(const image_block<const T>& block, std::int64_t ring_rows, float* ring)
+        : block_(block), ring_rows_(ring_rows), ring_(ring) {
+        std::fill_n(held_, ring_rows, -1);
+    }
 
-    // Result rows [first, last) of all images' rows.
-    void compute(std::int64_t first, std::int64_t last) {
-        const std::int64_t blocks = ceil_div(s_.channels, block_channels);
-        for (first_block_ = 0; first_block_ < blocks; first_block_ += extent_.blocks) {
-            blocks_ = std::min(extent_.blocks, blocks - first_block_);
-            copy_weights();
-            for (std::int64_t row = first; row < last;) {
-                const std::int64_t image = row / c_.result_h;
-                const std::int64_t y = row % c_.result_h;
-                const std::int64_t rows = std::min(last - row, c_.result_h - y);
-                for (std::int64_t x = 0; x < c_.result_w; x += extent_.columns) {
-                    compute_columns(image, y, y + rows, x);
-                }
-                row += rows;
+    std::int64_t pixel_step() const {
+        return std::is_same_v<T, float> ? block_.pixel_step : block_.channels;
+    }
+
+    const float* operator[](std::int64_t y) {
+        const T* own = block_.data + y * block_.row_step;
+        if constexpr (std::is_same_v<T, float>) {
+            return own;
+        } else {
+            const std::int64_t slot = y % ring_rows_;
+            float* row = ring_ + slot * block_.columns * block_.channels;
+            if (held_[slot] != y) {
+                for_each_run(block_, [&](std::int64_t to, std::int64_t from, std::int64_t count) {
+                    widen(count, own + from, row + to);
+                });
+                held_[slot] = y;
             }
+            return row;
         }
     }
 
 private:
-    std::int64_t taps() const { return s_.kernel_h * s_.kernel_w; }
-
-    // The last block ends with the last channel, though it repeats some of the one before.
-    std::int64_t channel(std::int64_t block) const {
-        const std::int64_t whole = (first_block_ + block) * block_channels;
-        return std::min(whole, std::max<std::int64_t>(s_.channels - block_channels, 0));
-    }
-    std::int64_t block_width() const { return std::min(s_.channels, block_channels); }
-
-    // By block, phase and row, in the order in which the taps meet source columns.
-    void copy_weights() {
-        float* to = weights_;
-        for (std::int64_t block = 0; block < blocks_; ++block) {
-            for (std::int64_t phase = 0; phase < c_.phases; ++phase) {
-                const phase_taps taps = taps_of(s_, p_.way, phase);
-                for (std::int64_t i = 0; i < s_.kernel_h; ++i) {
-                    const std::int64_t tap = i * s_.kernel_w + taps.first;
-                    load_block(p_.weight + tap * s_.channels + channel(block),
-                               c_.tap_step * s_.channels, taps.count, block_width(), to);
-                    to += taps.count * block_channels;
-                }
-            }
-            float* const bias = bias_ + block * block_channels;
-            std::fill_n(bias, block_channels, 0.0F);
-            if (p_.bias != nullptr) std::copy_n(p_.bias + channel(block), block_width(), bias);
-        }
-    }
-
-    // Result rows [first, last) of an image, the columns from `column` on, a multiple of the phases.
-    void compute_columns(std::int64_t image, std::int64_t first, std::int64_t last,
-                         std::int64_t column) {
-        const std::int64_t columns = std::min(extent_.columns, c_.result_w - column);
-        set_source(image, column, columns);
-        for (std::int64_t y = first; y < last; ++y) {
-            const row_pairs pairs = pairs_of(s_, p_.way, y);
-            row_sum row;
-            row.rows = pairs.count;
-            row.source_step = rows_at_once(s_, c_) * (source_end_ - source_begin_) * block_channels;
-            row.weight_step = taps() * block_channels;
-            row.stride = c_.stride;
-            row.columns = source_end_ - source_begin_;
-            for (std::int64_t r = 0; r < pairs.count; ++r) {
-                row.source[r] = source_row(pairs.source[r]);
-            }
-            T* const to =
-                p_.result + ((image * c_.result_h + y) * c_.result_w + column) * s_.channels;
-            for (std::int64_t block = 0; block < blocks_; block += 2) {
-                row.blocks = std::min<std::int64_t>(2, blocks_ - block);
-                row.bias = bias_ + block * block_channels;
-                const float* weight = weights_ + block * row.weight_step;
-                for (std::int64_t phase = 0; phase < c_.phases; ++phase) {
-                    const phase_taps taps = taps_of(s_, p_.way, phase);
-                    row.taps = taps.count;
-                    row.first =
-                        taps.first_column + column / c_.phases * c_.stride - source_begin_;
-                    row.results = ceil_div(columns - phase, c_.phases);
-                    row.result = sums_ + phase * sums_of_phase(c_, extent_.columns);
-                    for (std::int64_t r = 0; r < pairs.count; ++r) {
-                        row.weight[r] = weight + pairs.kernel[r] * taps.count * block_channels;
-                    }
-                    weight += s_.kernel_h * taps.count * block_channels;
-                    sum_all(row);
-                    finish(row, block, to + phase * s_.channels);
-                }
-                for (std::int64_t r = 0; r < pairs.count; ++r) row.source[r] += 2 * row.source_step;
-            }
-        }
-    }
-
-    // Chooses the source columns under some results and empties the ring.
-    void set_source(std::int64_t image, std::int64_t column, std::int64_t columns) {
-        source_begin_ = c_.source_w;
-        source_end_ = 0;
-        for (std::int64_t phase = 0; phase < c_.phases; ++phase) {
-            const phase_taps taps = taps_of(s_, p_.way, phase);
-            const std::int64_t results = ceil_div(columns - phase, c_.phases);
-            const std::int64_t begin = taps.first_column + column / c_.phases * c_.stride;
-            source_begin_ = std::min(source_begin_, begin);
-            source_end_ = std::max(source_end_, begin + (results - 1) * c_.stride + taps.count);
-        }
-        source_begin_ = std::clamp<std::int64_t>(source_begin_, 0, c_.source_w);
-        source_end_ = std::clamp<std::int64_t>(source_end_, source_begin_, c_.source_w);
-        source_ = p_.source + (image * c_.source_h * c_.source_w + source_begin_) * s_.channels;
-        std::fill_n(held_, rows_at_once(s_, c_), -1);
-    }
-
-    // The copy of a source row; as many neighbouring ones as the ring has are valid at once.
-    const float* source_row(std::int64_t y) {
-        const std::int64_t columns = source_end_ - source_begin_;
-        const std::int64_t slots = rows_at_once(s_, c_);
-        float* const row = ring_ + y % slots * columns * block_channels;
-        if (held_[y % slots] != y) {
-            const T* const from = source_ + y * c_.source_w * s_.channels;
-            for (std::int64_t block = 0; block < blocks_; ++block) {
-                load_block(from + channel(block), s_.channels, columns, block_width(),
-                           row + block * slots * columns * block_channels);
-            }
-            held_[y % slots] = y;
-        }
-        return row;
-    }
-
-    void finish(const row_sum& row, std::int64_t block, T* to) const {
-        if (!p_.act) return finish<identity_activation>(row, block, to);
-        switch (*p_.act) {
-            case activation::relu: return finish<relu_activation>(row, block, to);
-            case activation::relu6: return finish<relu6_activation>(row, block, to);
-            case activation::hard_swish: return finish<hard_swish_activation>(row, block, to);
-            case activation::swish: return finish<swish_activation>(row, block, to);
-            case activation::gelu: return finish<gelu_activation>(row, block, to);
-        }
-    }
-
-    template <class Activation>
-    void finish(const row_sum& row, std::int64_t block, T* to) const {
-        const std::int64_t step = c_.phases * s_.channels;
-        if (row.blocks == 2 && channel(block + 1) == channel(block) + block_channels) {
-            return finish_pixels<Activation>(row.result, row.results, pair_channels,
-                                             to + channel(block), step);
-        }
-        for (std::int64_t b = 0; b < row.blocks; ++b) {
-            finish_pixels<Activation>(row.result + b * block_channels, row.results, block_width(),
-                                      to + channel(block + b), step);
-        }
-    }
-
-    const rows_problem<T>& p_;
-    const depthwise_shape& s_;
-    correlation c_;
-    extent extent_;
-    float* weights_;
-    float* bias_;
-    float* sums_;
+    image_block<const T> block_;
+    std::int64_t ring_rows_;
     float* ring_;
-    std::int64_t held_[most_rows];  // the source rows in the ring
-    std::int64_t first_block_ = 0;
-    std::int64_t blocks_ = 0;
-    const T* source_ = nullptr;
-    std::int64_t source_begin_ = 0;  // columns
-    std::int64_t source_end_ = 0;
+    std::int64_t held_[most_rows];
 };
 
+template <class Activation, class T>
+void finish_run(std::int64_t count, const float* from, T* to) {
+    const hn::ScalableTag<float> d;
+    const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+    const auto activated = [&](std::int64_t i) HWY_ATTR {
+        return Activation::apply(d, hn::LoadU(d, from + i));
+    };
+    std::int64_t i = 0;
+    for (; i + 2 * lanes <= count; i += 2 * lanes) {
+        store_pair(d, activated(i), activated(i + lanes), to + i);
+    }
+    for (; i + lanes <= count; i += lanes) store(d, activated(i), to + i);
+    const hn::CappedTag<float, 1> one;
+    for (; i < count; ++i) store(one, Activation::apply(one, hn::LoadU(one, from + i)), to + i);
+}
+
+template <class Activation, class T>
+void finish_runs(const float* sums, const image_block<T>& block, T* row) {
+    for_each_run(block, [&](std::int64_t from, std::int64_t to, std::int64_t count) {
+        finish_run<Activation>(count, sums + from, row + to);
+    });
+}
+
+// Activation and rounding of a row of sums, which is still in the first-level cache. Sums of a
+// float tensor are already where they belong.
+template <class T>
+void finish_row(std::optional<activation> act, const float* sums, const image_block<T>& block,
+                T* row) {
+    if (!act) {
+        if constexpr (!std::is_same_v<T, float>) {
+            finish_runs<identity_activation>(sums, block, row);
+        }
+        return;
+    }
+    switch (*act) {
+        case activation::relu: return finish_runs<relu_activation>(sums, block, row);
+        case activation::relu6: return finish_runs<relu6_activation>(sums, block, row);
+        case activation::hard_swish: return finish_runs<hard_swish_activation>(sums, block, row);
+        case activation::swish: return finish_runs<swish_activation>(sums, block, row);
+        case activation::gelu: return finish_runs<gelu_activation>(sums, block, row);
+    }
+}
+
+// Result rows [first, last) of one image, of the channels from `channel` and the columns from
+// `column` (a multiple of the phases) on.
+template <class T>
+void compute_block(const rows_problem<T>& p, const correlation& c, std::int64_t image,
+                   std::int64_t first, std::int64_t last, std::int64_t channel,
+                   std::int64_t column, const block_extent& extent, float* buffer) {
+    const depthwise_shape& s = p.shape;
+    const std::int64_t channels = std::min(extent.channels, s.channels - channel);
+    const std::int64_t columns = std::min(extent.columns, c.result_w - column);
+    const auto results_of = [&](std::int64_t phase) {
+        return ceil_div(columns - phase, c.phases);
+    };
+    std::int64_t begin = c.source_w;  // source columns under these results
+    std::int64_t end = 0;
+    for (std::int64_t phase = 0; phase < c.phases; ++phase) {
+        const phase_taps taps = taps_of(s, p.way, phase);
+        const std::int64_t start = taps.first_column + column / c.phases * c.stride;
+        begin = std::min(begin, start);
+        end = std::max(end, start + (results_of(phase) - 1) * c.stride + taps.count);
+    }
+    begin = std::clamp<std::int64_t>(begin, 0, c.source_w);
+    end = std::clamp<std::int64_t>(end, begin, c.source_w);
+
+    const std::int64_t ring_rows = rows_at_once(s, c);
+    const image_block<const T> source_block{
+        p.source + (image * c.source_h * c.source_w + begin) * s.channels + channel,
+        c.source_w * s.channels, s.channels, end - begin, channels};
+    const image_block<T> result_block{
+        p.result + (image * c.result_h * c.result_w + column) * s.channels + channel,
+        c.result_w * s.channels, s.channels, columns, channels};
+    float_rows<T> source(source_block, ring_rows, buffer);
+
+    row_sum row;
+    row.source_step = source.pixel_step();
+    row.weight_step = c.tap_step * s.channels;
+    row.stride = c.stride;
+    row.columns = source_block.columns;
+    row.result_step = c.phases * channels;
+    row.channels = channels;
+    row.bias = p.bias != nullptr ? p.bias + channel : nullptr;
+    for (std::int64_t y = first; y < last; ++y) {
+        const row_pairs pairs = pairs_of(s, p.way, y);
+        row.rows = pairs.count;
+        for (std::int64_t r = 0; r < pairs.count; ++r) row.source[r] = source[pairs.source[r]];
+        T* const to = result_block.data + y * result_block.row_step;
+        float* sums = nullptr;
+        if constexpr (std::is_same_v<T, float>) {
+            sums = to;
+        } else {
+            sums = buffer + ring_rows * source_block.columns * channels;
+        }
+        for (std::int64_t phase = 0; phase < c.phases; ++phase) {
+            const phase_taps taps = taps_of(s, p.way, phase);
+            row.taps = taps.count;
+            row.first = taps.first_column + column / c.phases * c.stride - begin;
+            for (std::int64_t r = 0; r < pairs.count; ++r) {
+                row.weight[r] =
+                    p.weight + (pairs.kernel[r] * s.kernel_w + taps.first) * s.channels + channel;
+            }
+            row.results = results_of(phase);
+            row.result = sums + phase * channels;
+            sum_all(row);
+        }
+        finish_row(p.act, sums, result_block, to);
+    }
+}
+
+// Result rows [first, last) of all images' rows.
 template <class T>
 void compute_rows(const rows_problem<T>& p, std::int64_t first, std::int64_t last) {
-    alignas(64) float buffer[buffer_floats];
-    row_worker<T>(p, buffer).compute(first, last);
+    const correlation c = correlation_of(p.shape, p.way);
+    const block_extent extent = extent_of<T>(p.shape, c);
+    alignas(64) float buffer[buffer_floats<T>];
+    while (first < last) {
+        const std::int64_t image = first / c.result_h;
+        const std::int64_t y = first % c.result_h;
+        const std::int64_t rows = std::min(last - first, c.result_h - y);
+        for (std::int64_t ch = 0; ch < p.shape.channels; ch += extent.channels) {
+            for (std::int64_t x = 0; x < c.result_w; x += extent.columns) {
+                compute_block(p, c, image, y, y + rows, ch, x, extent, buffer);
+            }
+        }
+        first += rows;
+    }
 }
 
 void compute_rows_float(const rows_problem<float>& p, std::int64_t first, std::int64_t last) {
