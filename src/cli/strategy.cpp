@@ -49,9 +49,11 @@ hierarchical_search<nsga2> make_levels(const search_plan& plan, search_domain do
     const std::int64_t each = std::max<std::int64_t>(1, plan.evaluations / plan.levels);
     options.budgets.assign(static_cast<std::size_t>(plan.levels - 1),
                            static_cast<std::size_t>(each));
+    const std::size_t population = plan.population > 0 ? static_cast<std::size_t>(plan.population)
+                                                       : hierarchical_search<nsga2>::population;
     return {std::move(domain), std::move(options),
-            [plan](search_domain part, std::uint64_t seed) {
-                return make_nsga2(plan, std::move(part), seed);
+            [population](search_domain part, std::uint64_t seed) {
+                return nsga2(std::move(part), {.seed = seed, .population = population});
             }};
 }
 

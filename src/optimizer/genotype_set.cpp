@@ -37,51 +37,61 @@ std::uint32_t hash_genes(gene_span g) noexcept {
     return static_cast<std::uint32_t>(h ^ (h >> 32));
 }
 
+constexpr std::size_t fewest_slots = 16;
+constexpr std::size_t hash_genes_long = sizeof(std::uint32_t) / sizeof(std::uint16_t);
+
+/// Bits that do not choose the slot; never 0.
+std::uint8_t tag_of(std::uint32_t hash) noexcept {
+    return static_cast<std::uint8_t>(hash >> 24 | 1U);
+}
+
 }  // namespace
 
-/// Where the genotype is, or the free entry where it would be.
+genotype_set::genotype_set(std::size_t genes) : genes_(genes), stride_(genes + hash_genes_long) {
+    make_table(fewest_slots);
+}
+
+/// The slot of the genotype, or the free one where it would be.
 std::size_t genotype_set::find(gene_span g, std::uint32_t hash) const noexcept {
-    const std::size_t mask = table_.size() - 1;
+    const std::size_t mask = tag_.size() - 1;
+    const std::uint8_t tag = tag_of(hash);
     std::size_t at = hash & mask;
-    for (; table_[at].position != 0; at = (at + 1) & mask) {
-        if (table_[at].hash != hash) continue;
-        if (std::equal(g.begin(), g.end(), place(table_[at].position - 1))) break;
+    for (; tag_[at] != 0; at = (at + 1) & mask) {
+        if (tag_[at] == tag && std::equal(g.begin(), g.end(), place(index_of_[at]))) break;
     }
     return at;
 }
 
 bool genotype_set::contains(gene_span g) const noexcept {
-    return table_[find(g, hash_genes(g))].position != 0;
+    return tag_[find(g, hash_genes(g))] != 0;
 }
 
 bool genotype_set::insert(gene_span g) {
     const std::uint32_t hash = hash_genes(g);
     const std::size_t at = find(g, hash);
-    if (table_[at].position != 0) return false;
+    if (tag_[at] != 0) return false;
     if (size_ == blocks_.size() * per_block) {
-        blocks_.push_back(std::make_unique_for_overwrite<std::uint16_t[]>(per_block * genes_));
+        blocks_.push_back(std::make_unique_for_overwrite<std::uint16_t[]>(per_block * stride_));
     }
-    std::copy(g.begin(), g.end(), place(size_));
+    std::memcpy(std::copy(g.begin(), g.end(), place(size_)), &hash, sizeof hash);
+    tag_[at] = tag_of(hash);
+    index_of_[at] = static_cast<std::uint32_t>(size_);
     ++size_;
-    table_[at] = {hash, static_cast<std::uint32_t>(size_)};
-    if (2 * size_ > table_.size()) grow();
+    if (2 * size_ > tag_.size()) make_table(2 * tag_.size());
     return true;
 }
 
-void genotype_set::grow() {
-    std::vector<entry> larger(table_.size() * 2);
-    const std::size_t mask = larger.size() - 1;
-    std::size_t used = 0;  // moved to the front first: which entries are free cannot be predicted
-    for (const entry& e : table_) {
-        table_[used] = e;
-        used += e.position != 0 ? 1U : 0U;
+void genotype_set::make_table(std::size_t slots) {
+    tag_.assign(slots, 0);
+    index_of_ = std::make_unique_for_overwrite<std::uint32_t[]>(slots);
+    for (std::uint32_t index = 0; index < size_; ++index) {
+        std::uint32_t hash = 0;
+        std::memcpy(&hash, place(index) + genes_, sizeof hash);
+        std::size_t at = hash & (slots - 1);
+        while (tag_[at] != 0) at = (at + 1) & (slots - 1);
+        tag_[at] = tag_of(hash);
+        index_of_[at] = index;
     }
-    for (std::size_t i = 0; i < used; ++i) {
-        std::size_t at = table_[i].hash & mask;
-        while (larger[at].position != 0) at = (at + 1) & mask;
-        larger[at] = table_[i];
-    }
-    table_ = std::move(larger);
 }
 
 }  // namespace lathe::detail

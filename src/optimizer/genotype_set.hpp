@@ -14,7 +14,7 @@ using gene_span = std::span<const std::uint16_t>;
 
 class genotype_set {
 public:
-    explicit genotype_set(std::size_t genes) : genes_(genes), table_(16) {}
+    explicit genotype_set(std::size_t genes);
 
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
     /// Stays where it is for as long as the set lives.
@@ -26,22 +26,22 @@ public:
     bool insert(gene_span g);
 
 private:
-    struct entry {
-        std::uint32_t hash = 0;
-        std::uint32_t position = 0;  // index + 1; 0 is free
-    };
     static constexpr std::size_t per_block = 1024;
 
+    /// The genes, and behind them their hash.
     [[nodiscard]] std::uint16_t* place(std::size_t index) const noexcept {
-        return blocks_[index / per_block].get() + index % per_block * genes_;
+        return blocks_[index / per_block].get() + index % per_block * stride_;
     }
     [[nodiscard]] std::size_t find(gene_span g, std::uint32_t hash) const noexcept;
-    void grow();
+    void make_table(std::size_t slots);
 
     std::size_t genes_;
+    std::size_t stride_;
     std::size_t size_ = 0;
     std::vector<std::unique_ptr<std::uint16_t[]>> blocks_;  // so that growing moves no gene
-    std::vector<entry> table_;
+    /// Open addressing. A lookup reads tags, which are small, and seldom anything else.
+    std::vector<std::uint8_t> tag_;             // per slot; 0: free
+    std::unique_ptr<std::uint32_t[]> index_of_;  // per slot
 };
 
 }  // namespace lathe::detail

@@ -39,6 +39,11 @@ variation::variation(const domain& space, double mutations)
         unchanged *= 1.0 - rate;
         gap_.push_back(static_cast<std::uint32_t>(unchanged));
     }
+    for (std::uint32_t head = 0; head < surely_above_.size(); ++head) {
+        const std::uint32_t last = ((head + 1) << draw_tail) - 1;  // draw that begins like this
+        const auto above = std::ranges::partition_point(gap_, [&](std::uint32_t g) { return g > last; });
+        surely_above_[head] = static_cast<std::uint32_t>(above - gap_.begin());
+    }
 }
 
 bool variation::cross(gene_span a, gene_span b, std::vector<std::uint16_t>& child, rng& random) {
@@ -79,15 +84,10 @@ void variation::mutate_after(std::uint32_t draw, std::vector<std::uint16_t>& gen
     }
 }
 
-/// Binary search whose steps are no branches: the draw says nothing about them.
 std::size_t variation::gaps_above(std::uint32_t draw) const {
-    std::size_t from = 0;
-    for (std::size_t n = gap_.size(); n > 0;) {
-        const std::size_t half = (n + 1) / 2;
-        from += half & (0 - static_cast<std::size_t>(gap_[from + half - 1] > draw));
-        n -= half;
-    }
-    return from;
+    std::size_t count = surely_above_[draw >> draw_tail];
+    while (count < gap_.size() && gap_[count] > draw) ++count;
+    return count;
 }
 
 void variation::change(std::vector<std::uint16_t>& genes, std::uint32_t axis, rng& random) const {

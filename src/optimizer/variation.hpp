@@ -2,6 +2,7 @@
 // New genotypes out of old ones. Integers only, so that every platform makes the same children.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -48,12 +49,14 @@ private:
     }
     void mutate_after(std::uint32_t draw, std::vector<std::uint16_t>& genes, std::size_t more,
                       rng& random) const;
-    /// How many elements of gap_ are above the draw.
+    /// How many elements of gap_ are above the draw: a few steps from what its leading bits say.
     [[nodiscard]] std::size_t gaps_above(std::uint32_t draw) const;
 
     std::vector<std::uint32_t> sizes_;
     std::vector<axis_kind> kinds_;
     std::vector<std::uint32_t> free_;
+    static constexpr unsigned draw_tail = 24;  // bits of a draw behind the leading ones
+    std::array<std::uint32_t, 1U << (32 - draw_tail)> surely_above_{};
     std::vector<std::uint32_t> gap_;  // gap_[k]: 2^32 times the probability of k + 1 unchanged in a row
 };
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "lathe/core/hash.hpp"
+#include "lathe/optimizer/hierarchical_search.hpp"
 #include "lathe/optimizer/islands.hpp"
 #include "lathe/optimizer/local_search.hpp"
 #include "lathe/optimizer/nsga2.hpp"
@@ -66,6 +67,8 @@ TEST_CASE("golden runs") {
           "1a82819a0c5ae7ef");
     CHECK(to_hex(fingerprint_of(local_search(d, {.seed = 15}), 40)) == "07e64702430fbec6");
     CHECK(to_hex(fingerprint_of(surrogate_search(d, {.seed = 16}), 10)) == "8885b64923da4986");
+    CHECK(to_hex(fingerprint_of(hierarchical_search(d, {.seed = 20, .budgets = {80, 60, 60}}), 40)) ==
+          "243c20566c88b805");
     CHECK(to_hex(fingerprint_of(three_islands(d), 40)) ==
           "d4535606b1778799");
 }

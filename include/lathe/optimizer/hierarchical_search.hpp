@@ -92,6 +92,9 @@ private:
 /// et al. 1984); the share of parts whose members rank best on average goes on, the rest is dropped.
 /// Within each region works an optimizer of its own, in turns, which is handed what is known of it.
 ///
+/// Refinement helps most where the inner optimizer does not concentrate by itself (random search,
+/// descents); with nsga2 inside it searches about as well as nsga2 alone.
+///
 /// Parts need members with results on both sides of a cut (five each), so a level that was told little
 /// divides little. Failures and NaN never count. When every region is exhausted the best of the dropped
 /// ones is taken back, so a small space is searched to its last member. Nothing is proposed twice.
@@ -108,12 +111,15 @@ public:
         : make_(std::move(make)), book_(std::move(domain), std::move(options)) {
         open_all();
     }
-    /// With the defaults of nsga2 in each region.
+    /// Of an nsga2 in a region, where nothing else is said.
+    static constexpr std::size_t population = 16;
+    /// With an nsga2 in each region.
     explicit hierarchical_search(search_domain domain, hierarchical_search_options options = {})
         requires std::same_as<Inner, nsga2>
         : hierarchical_search(std::move(domain), std::move(options),
                               [](search_domain part, std::uint64_t seed) {
-                                  return nsga2(std::move(part), {.seed = seed});
+                                  return nsga2(std::move(part),
+                                               {.seed = seed, .population = population});
                               }) {}
 
     [[nodiscard]] std::vector<proposal> ask(std::size_t n);
