@@ -39,8 +39,8 @@ struct nsga2::impl {
     std::size_t survivors = 0;      // of the last selection: the first of `parents`
     std::size_t waiting = 0;        // told since then, failures included
     std::vector<std::uint16_t> child{};
-    /// Room for the next ask. Asked of the heap while the caller still holds the last proposals: a large
-    /// request after they are freed makes the allocator merge what it could hand out again as it is.
+    /// Room for the next ask, taken once this one has used up what the caller freed: a large request
+    /// before makes the allocator merge the small pieces that it could hand out as they are.
     std::vector<proposal> next{};
     std::uint64_t crossover_of_2_32 = static_cast<std::uint64_t>(options.crossover * 0x1.0p32);
 
