@@ -38,10 +38,11 @@ mobile_space_spec mobile32() {
     stage.max_depth = 2;
     spec.stages.push_back(stage);
     stage.expansions = {2, 3, 4};
-    stage.widths = {32, 48, 64};
+    stage.widths = {48, 64};
+    stage.min_depth = 2;
     stage.max_depth = 3;
     spec.stages.push_back(stage);
-    stage.widths = {80, 96, 112};
+    stage.widths = {64, 80, 96, 112};
     spec.stages.push_back(stage);
     spec.head_width = 256;
     return spec;

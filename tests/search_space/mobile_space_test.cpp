@@ -140,7 +140,7 @@ TEST_CASE("sampling is uniform over members") {
 TEST_CASE("weights are leading slices and kernel centres of the largest member's") {
     const mobile_space space(mobile32());
     // resolution 28; s1 width 16, depth 1, e3 k5; s2 width 48, depth 2, e2 k3, e3 k7; s3 width 80 ...
-    const network net = space.lower(read(space, "1.0.0.1.1.0.0.1.1.0.0.1.2.0.0.0.0.0.0.0.0.0.0"));
+    const network net = space.lower(read(space, "1.0.0.1.1.0.0.0.0.0.0.1.2.0.0.0.0.0.0.0.0.0.0"));
     CHECK(net.at(0).type == image_type(3, 28, 28));
 
     const auto& depthwise = weight(net, "s1_b1_dw5x5");
