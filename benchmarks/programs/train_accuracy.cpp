@@ -1,148 +1,106 @@
 // SPDX-License-Identifier: Apache-2.0
-// usage: train_accuracy CIFAR10 FOLDER THREADS supernet MINUTES
-//        train_accuracy CIFAR10 FOLDER THREADS alone MEMBER STEPS
+// usage: train_accuracy STUDY_DIR THREADS supernet
+//        train_accuracy STUDY_DIR THREADS alone MEMBER
 //
-// Trains mobile32 on CIFAR-10 with the library's defaults, or one member alone for a number of
-// steps, and prints one JSON line: steps, seconds and accuracies on the test set. Goes on from its
-// checkpoint in FOLDER. MEMBER is "largest", "smallest" or a number; the supernet tells the
-// accuracies of the largest, the smallest and the members 0, 1 and 2.
+// Accuracies on the test set, after recalibration, as one JSON line: of the largest, the smallest and
+// the members 0, 1 and 2 of a study's trained supernet; or of one of them trained alone with the same
+// settings and data for the same number of steps, going on from its checkpoint in STUDY_DIR.
 #include <fmt/format.h>
 
 #include <cstdlib>
-#include <filesystem>
 #include <string>
-#include <utility>
 #include <vector>
 
-#include "lathe/data/files.hpp"
-#include "lathe/data/split.hpp"
+#include "cli/images.hpp"
+#include "cli/pipeline.hpp"
+#include "cli/study_folder.hpp"
 #include "lathe/format/json.hpp"
+#include "lathe/supernet/checkpoint.hpp"
 #include "lathe/supernet/scoring.hpp"
 #include "lathe/supernet/trainer.hpp"
-#include "networks.hpp"
 
 namespace {
 
 using namespace lathe;
 
-constexpr std::int32_t batch = 128;
 constexpr std::int32_t scored_batch = 100;
 
-/// The training set, divided as `lathe search` divides it, and the test set.
-struct cifar10 {
-    explicit cifar10(const std::filesystem::path& folder) : cifar10(read_cifar10(folder)) {}
-    explicit cifar10(image_data data)
-        : train(std::move(data.train)),
-          test(std::move(data.test).open()),
-          split(split_indices(train.size(), 2000, 5000, 20)),
-          scale(measure_normalization(train, split.train)) {}
-
-    [[nodiscard]] batch_reader training() const {
-        return {train, split.train, scale, {.batch = batch, .changes = changes}};
-    }
-    /// Augmented, as `lathe search` does it; one image a batch, so that none is left over.
-    [[nodiscard]] image_batches recalibration() const {
-        return image_batches({train, split.recalibration, scale, {.batch = 1, .changes = changes}});
-    }
-    [[nodiscard]] image_batches testing() const {
-        return image_batches({test,
-                              benchmarks::all_of(test),
-                              scale,
-                              {.batch = scored_batch, .order = batch_order::evaluation}});
-    }
-
-    augmentation changes{.shift = 4, .flip = mirror::half_of_all};
-    image_set train, test;
-    data_split split;
-    normalization scale;
-};
-
-network named_member(const mobile_space& space, const std::string& name) {
-    if (name == "largest") return space.lower(space.largest());
-    if (name == "smallest") return space.lower(space.smallest());
-    return benchmarks::fixed_member(space, std::strtoull(name.c_str(), nullptr, 10));
-}
-
-/// On the test set, after recalibration.
-class judge {
+class study {
 public:
-    judge(const cifar10& data, weight_store& weights, int threads)
-        : weights_(weights),
+    study(const std::string& folder, int threads)
+        : folder_(folder),
+          spec_(cli::read_spec(folder_.read_spec(), folder_.spec().string())),
+          images_(spec_.data),
+          preset_(cli::space_for(spec_, images_)),
           threads_(threads),
-          pass_(threads),
-          recalibration_(data.recalibration()),
-          test_(data.testing()) {}
+          trained_(load_checkpoint(folder_.checkpoint())) {}
 
-    double accuracy(const network& net) {
-        const auto statistics = recalibrate(pass_, net, weights_, recalibration_, 250);
-        return top1_accuracy(net, weights_.reader(), statistics, test_, test_.size(), scored_batch,
-                             threads_)
-            .value;
+    json_object supernet() {
+        weight_store weights(spec_.training.seed);
+        weights.tensors() = std::move(trained_.tensors);
+        return score(weights, {"largest", "smallest", "0", "1", "2"});
+    }
+
+    json_object alone(const std::string& name) {
+        const network net = member(name);
+        const batch_reader data = images_.training(spec_.training.batch, spec_.training.seed);
+        training_settings settings =
+            cli::settings_for(spec_.training, threads_, data.steps_per_epoch());
+        settings.seconds = 0.0;
+        settings.steps = trained_.state.step;
+        settings.checkpoint = folder_.path() / ("alone_" + name + ".safetensors");
+        weight_store weights(settings.seed);
+        (void)train_supernet(weights, [&](rng) { return std::vector{net}; }, data, settings);
+        return score(weights, {name});
     }
 
 private:
-    weight_store& weights_;
+    network member(const std::string& name) const {
+        const any_space space = preset_.any();
+        if (name == "largest") return space.lower(preset_.largest());
+        if (name == "smallest") return space.lower(preset_.smallest());
+        rng random(std::strtoull(name.c_str(), nullptr, 10));
+        return space.lower(sample_member(space, random));
+    }
+
+    json_object score(weight_store& weights, const std::vector<std::string>& names) {
+        training_pass pass(threads_);
+        auto recalibration = images_.recalibration();
+        auto test = images_.open_test();
+        json_object accuracies;
+        for (const auto& name : names) {
+            const network net = member(name);
+            const auto statistics = recalibrate(pass, net, weights, recalibration, 250);
+            accuracies[name] = top1_accuracy(net, weights.reader(), statistics, test, test.size(),
+                                             scored_batch, threads_)
+                                   .value;
+        }
+        return {{"steps", trained_.state.step},
+                {"seconds", trained_.state.seconds},
+                {"accuracy", std::move(accuracies)}};
+    }
+
+    cli::study_folder folder_;
+    cli::search_spec spec_;
+    cli::search_images images_;
+    cli::preset_space preset_;
     int threads_;
-    training_pass pass_;
-    image_batches recalibration_, test_;
+    checkpoint trained_;
 };
-
-json_object train(const cifar10& data, const mobile_space& space, const subnet_sampler& sampler,
-                  const std::vector<std::string>& scored, const training_settings& settings) {
-    weight_store weights(settings.seed);
-    double shown = 0.0;
-    const auto report = train_supernet(
-        weights, sampler, data.training(), settings, [&](const training_progress& p) {
-            if (p.seconds < shown + 60.0) return;
-            shown = p.seconds;
-            fmt::print(stderr, "{:.0f} s, {:.0f} %, epoch {:.1f}, {:.1f} % and {:.1f} % right\n",
-                       p.seconds, 100.0 * p.share_done, p.epoch, 100.0 * p.accuracy_first,
-                       100.0 * p.accuracy_last);
-        });
-    judge test(data, weights, settings.threads);
-    json_object accuracies;
-    for (const auto& name : scored) {
-        accuracies[name] = test.accuracy(named_member(space, name));
-    }
-    return {{"steps", report.last.step},
-            {"seconds", report.last.seconds},
-            {"epochs", report.last.epoch},
-            {"accuracy", std::move(accuracies)}};
-}
-
-json_object run(const std::string& images, const std::filesystem::path& folder, int threads,
-                const std::string& what, const std::string& first, const std::string& second) {
-    const cifar10 data(images);
-    const mobile_space space(mobile32());
-    std::filesystem::create_directories(folder);
-    training_settings settings;
-    settings.threads = threads;
-    if (what == "supernet") {
-        settings.seconds = 60.0 * std::strtod(first.c_str(), nullptr);
-        settings.checkpoint = folder / "supernet.safetensors";
-        return train(data, space, sandwich(space), {"largest", "smallest", "0", "1", "2"},
-                     settings);
-    }
-    const network net = named_member(space, first);
-    settings.steps = std::strtoll(second.c_str(), nullptr, 10);
-    settings.checkpoint = folder / ("alone_" + first + ".safetensors");
-    return train(data, space, [&](rng) { return std::vector{net}; }, {first}, settings);
-}
 
 }  // namespace
 
 int main(int count, char** arguments) {
-    const std::string what = count > 4 ? arguments[4] : "";
-    if (!(what == "supernet" && count == 6) && !(what == "alone" && count == 7)) {
+    const std::string what = count > 3 ? arguments[3] : "";
+    if (!(what == "supernet" && count == 4) && !(what == "alone" && count == 5)) {
         fmt::print(stderr,
-                   "usage: train_accuracy CIFAR10 FOLDER THREADS supernet MINUTES\n"
-                   "       train_accuracy CIFAR10 FOLDER THREADS alone MEMBER STEPS\n");
+                   "usage: train_accuracy STUDY_DIR THREADS supernet\n"
+                   "       train_accuracy STUDY_DIR THREADS alone MEMBER\n");
         return 2;
     }
     try {
-        const json_object result = run(arguments[1], arguments[2], std::atoi(arguments[3]), what,
-                                       arguments[5], count == 7 ? arguments[6] : "");
-        fmt::print("{}\n", to_json(result));
+        study of(arguments[1], std::atoi(arguments[2]));
+        fmt::print("{}\n", to_json(what == "alone" ? of.alone(arguments[4]) : of.supernet()));
     } catch (const std::exception& e) {
         fmt::print(stderr, "train_accuracy: {}\n", e.what());
         return EXIT_FAILURE;

@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from figures import Figure
+from figures import Figure, sources
 
 ROOT = Path(__file__).resolve().parents[2]
 TARGETS = ["lathe_program", "export_members"]
@@ -57,14 +57,28 @@ def quickstart_seconds(raw):
 
 @functools.cache
 def cifar10(build):
-    """One search serves both figures."""
-    images, packed = ROOT / ".data/cifar10", ROOT.parent / "shared/data/cifar10"
-    if not images.exists() and packed.exists():
-        subprocess.run([sys.executable, packed / "unpack.py", images], check=True)
-    return search(build, "examples/cifar10.json", "cifar10")
+    """The search and its study. One of these sources serves all figures, those of training too."""
+    commit = sources()
+    name = f"cifar10-{(commit or 'uncommitted')[:12]}"
+    folder = build / "main" / name
+    found = folder / "figures.json"
+    if commit is None or not found.exists():
+        images, packed = ROOT / ".data/cifar10", ROOT.parent / "shared/data/cifar10"
+        if not images.exists() and packed.exists():
+            subprocess.run([sys.executable, packed / "unpack.py", images], check=True)
+        if not images.exists():
+            return {"reason": "there is no CIFAR-10 in .data/cifar10"}
+        found.write_text(json.dumps(search(build, "examples/cifar10.json", name)))
+    return {"study": folder, **json.loads(found.read_text())}
+
+
+def cifar10_figures(build):
+    return {name: value for name, value in cifar10(build).items() if name != "study"}
 
 
 def too_long(raw):
+    if "reason" in raw:
+        return "n/a: " + raw["reason"]
     if raw["training_minutes"] is None or raw["training_minutes"] > 60:
         return f"n/a: {raw['training_minutes']} minutes of training"
     if raw["seconds"] > 90 * 60:
@@ -107,6 +121,6 @@ def share(raw):
 FIGURES = [
     Figure("quickstart_s", "s", "<=", 120, quickstart, quickstart_seconds),
     Figure("onnx_agreement", "%", ">=", 100, onnx_agreement, share),
-    Figure("cifar10_largest_acc", "%", ">=", 85, cifar10, largest_accuracy),
-    Figure("cifar10_chosen_gap", "points", "<=", 2.0, cifar10, chosen_gap),
+    Figure("cifar10_largest_acc", "%", ">=", 85, cifar10_figures, largest_accuracy),
+    Figure("cifar10_chosen_gap", "points", "<=", 2.0, cifar10_figures, chosen_gap),
 ]

@@ -1,18 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Training: a step beside PyTorch's, the depthwise weight gradient beside oneDNN's, and accuracies."""
 import functools
-import shutil
 import statistics
-import subprocess
-import sys
-from pathlib import Path
 
-import figures
 from figures import Figure
 from sides import PEERS as PEER_PROGRAMS
 from sides import ROOT, Side, median_of_rounds, run_lines
+from suites import main as main_suite
 
-TARGETS = ["train_step", "train_ranks", "train_accuracy", "depthwise_gradient"]
+TARGETS = [*main_suite.TARGETS, "train_step", "train_ranks", "train_accuracy", "depthwise_gradient"]
 PEERS = ["torch"]
 THREADS = 2
 ROUNDS = 7
@@ -123,29 +119,13 @@ def scaling(raw):
 
 # ---- Accuracy on CIFAR-10
 
-def accuracy_folder(build):
-    """Checkpoints of these sources; without a commit that names them there is nothing to go on from."""
-    commit = figures.sources()
-    folder = build / "train" / f"accuracy-{(commit or 'uncommitted')[:12]}"
-    if commit is None and folder.exists():
-        shutil.rmtree(folder)
-    return folder
-
-
-def cifar10():
-    images, packed = ROOT / ".data/cifar10", ROOT.parent / "shared/data/cifar10"
-    if not images.exists() and packed.exists():
-        subprocess.run([sys.executable, packed / "unpack.py", images], check=True)
-    return images if images.exists() else None
-
-
 @functools.cache
 def supernet(build):
-    images = cifar10()
-    if images is None:
-        return {"reason": "there is no CIFAR-10 in .data/cifar10"}
-    return run_lines(build / "train_accuracy", images, accuracy_folder(build), THREADS, "supernet",
-                     MINUTES)[0]
+    """Judges the training of the suite "main"."""
+    searched = main_suite.cifar10(build)
+    if "reason" in searched:
+        return searched
+    return run_lines(build / "train_accuracy", searched["study"], THREADS, "supernet")[0]
 
 
 @functools.cache
@@ -153,8 +133,8 @@ def alone(build):
     shared = supernet(build)
     if "reason" in shared:
         return shared
-    runs = {member: run_lines(build / "train_accuracy", cifar10(), accuracy_folder(build), THREADS, "alone",
-                              member, shared["steps"])[0] for member in ALONE}
+    study = main_suite.cifar10(build)["study"]
+    runs = {member: run_lines(build / "train_accuracy", study, THREADS, "alone", member)[0] for member in ALONE}
     return {"supernet": shared, "alone": runs}
 
 

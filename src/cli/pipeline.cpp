@@ -20,37 +20,9 @@
 #include "lathe/engine/compile.hpp"
 #include "lathe/engine/network_timing.hpp"
 #include "lathe/format/file.hpp"
-#include "lathe/supernet/trainer.hpp"
 
 namespace lathe::cli {
 namespace {
-
-training_settings settings_for(const search_spec& spec, const study_folder& folder, int threads,
-                               std::uint64_t steps_per_epoch) {
-    const training_plan& plan = spec.training;
-    training_settings s;
-    s.seconds = 60.0 * plan.minutes;
-    s.steps = plan.steps;
-    if (plan.epochs > 0.0) {
-        s.steps = std::max<std::int64_t>(
-            1, std::llround(plan.epochs * static_cast<double>(steps_per_epoch)));
-    }
-    s.threads = threads;
-    s.seed = plan.seed;
-    s.precision = plan.precision;
-    s.others = plan.distillation ? teaching::distillation : teaching::labels;
-    s.checkpoint = folder.checkpoint();
-    const auto set = [](float& into, const std::optional<double>& value) {
-        if (value) into = static_cast<float>(*value);
-    };
-    set(s.learning_rate, plan.learning_rate);
-    set(s.momentum, plan.momentum);
-    set(s.weight_decay, plan.weight_decay);
-    set(s.label_smoothing, plan.label_smoothing);
-    set(s.clip_norm, plan.clip_norm);
-    if (plan.warm_up) s.warm_up = *plan.warm_up;
-    return s;
-}
 
 training_point point_of(const training_progress& p) {
     return {p.seconds / 60.0, p.accuracy_first, p.accuracy_last};
@@ -99,6 +71,31 @@ preset_space space_for(const search_spec& spec, const search_images& images) {
     return preset_space(spec.preset, images.classes());
 }
 
+training_settings settings_for(const training_plan& plan, int threads,
+                               std::uint64_t steps_per_epoch) {
+    training_settings s;
+    s.seconds = 60.0 * plan.minutes;
+    s.steps = plan.steps;
+    if (plan.epochs > 0.0) {
+        s.steps = std::max<std::int64_t>(
+            1, std::llround(plan.epochs * static_cast<double>(steps_per_epoch)));
+    }
+    s.threads = threads;
+    s.seed = plan.seed;
+    s.precision = plan.precision;
+    s.others = plan.distillation ? teaching::distillation : teaching::labels;
+    const auto set = [](float& into, const std::optional<double>& value) {
+        if (value) into = static_cast<float>(*value);
+    };
+    set(s.learning_rate, plan.learning_rate);
+    set(s.momentum, plan.momentum);
+    set(s.weight_decay, plan.weight_decay);
+    set(s.label_smoothing, plan.label_smoothing);
+    set(s.clip_norm, plan.clip_norm);
+    if (plan.warm_up) s.warm_up = *plan.warm_up;
+    return s;
+}
+
 void check_measurable(const search_goals& goals) {
     std::vector<metric_id> provided = supernet_evaluator::metrics();
     detail::append(provided, analytic_cost::metrics());
@@ -111,7 +108,8 @@ std::vector<training_point> train(const search_spec& spec, const preset_space& s
                                   const search_images& images, const study_folder& folder,
                                   int threads, weight_store& weights, progress& show) {
     const batch_reader data = images.training(spec.training.batch, spec.training.seed);
-    const training_settings settings = settings_for(spec, folder, threads, data.steps_per_epoch());
+    training_settings settings = settings_for(spec.training, threads, data.steps_per_epoch());
+    settings.checkpoint = folder.checkpoint();
     training_curve curve(folder, spec.training.minutes);
     const interrupt_watch ctrl_c;
     std::stop_source stop;

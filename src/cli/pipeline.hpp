@@ -18,6 +18,7 @@
 #include "lathe/report/report.hpp"
 #include "lathe/search/any.hpp"
 #include "lathe/search/study.hpp"
+#include "lathe/supernet/trainer.hpp"
 #include "lathe/supernet/weight_store.hpp"
 
 namespace lathe::cli {
@@ -27,6 +28,10 @@ namespace lathe::cli {
 
 /// Throws bad_input for an objective or a limit that no part of the main job measures.
 void check_measurable(const search_goals& goals);
+
+/// Without a checkpoint.
+[[nodiscard]] training_settings settings_for(const training_plan& plan, int threads,
+                                             std::uint64_t steps_per_epoch);
 
 /// Trains what the checkpoint of the folder has not yet, and returns the training curve.
 std::vector<training_point> train(const search_spec& spec, const preset_space& space,

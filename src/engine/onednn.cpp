@@ -89,6 +89,10 @@ void primitive_call::bind(int argument, const dnnl::memory::desc& desc, void* da
     bind(argument, dnnl::memory(desc, cpu_engine(), data));
 }
 
+void primitive_call::rebind(std::size_t index, const void* data) {
+    memories_[index].set_data_handle(const_cast<void*>(data));
+}
+
 void primitive_call::run(const dnnl::stream& stream) const {
     const auto status = dnnl_primitive_execute(primitive_.get(), stream.get(),
                                                static_cast<int>(arguments_.size()),

@@ -62,12 +62,33 @@ public:
     explicit primitive_call(dnnl::primitive primitive) : primitive_(std::move(primitive)) {}
     void bind(int argument, dnnl::memory memory);
     void bind(int argument, const dnnl::memory::desc& desc, void* data);
+    /// Other data for the argument that was bound as number `index`.
+    void rebind(std::size_t index, const void* data);
     void run(const dnnl::stream& stream) const;
 
 private:
     dnnl::primitive primitive_;
     std::vector<dnnl::memory> memories_;
     std::vector<dnnl_exec_arg_t> arguments_;
+};
+
+/// A primitive whose weights and scratch stay while its two images change from call to call. For one
+/// thread at a time.
+class image_call {
+public:
+    /// The images must be the first two arguments of the call.
+    image_call(primitive_call call, const dnnl::stream& stream)
+        : call_(std::move(call)), stream_(&stream) {}
+
+    void operator()(const void* first, const void* second) {
+        call_.rebind(0, first);
+        call_.rebind(1, second);
+        call_.run(*stream_);
+    }
+
+private:
+    primitive_call call_;
+    const dnnl::stream* stream_;
 };
 
 /// Copies plain weights into the layout of `wanted`.

@@ -10,9 +10,26 @@ dnnl::memory::dims pair(const extent2& e) { return {e[0], e[1]}; }
 
 }  // namespace
 
+convolution_shape shape_of(const conv2d_op& o, const node& n, const training_context& c) {
+    const auto& in = c.input_type(n);
+    const auto w = lathe::shape_of(o.weight);
+    return {c.batch,
+            in.dims[1].size(),
+            in.dims[2].size(),
+            in.dims[3].size(),
+            w[0],
+            n.type.dims[2].size(),
+            n.type.dims[3].size(),
+            {w[2], w[3]},
+            o.stride,
+            o.padding,
+            o.groups};
+}
+
 onednn_convolution::onednn_convolution(const convolution_shape& shape, element_type images,
                                        gradient which, const training_context& c)
-    : stream_(&c.stream), shape_(shape), images_(onednn_type(images)) {
+    : stream_(&c.stream), shape_(shape), images_(onednn_type(images)), threads_(c.threads) {
+    const thread_scope threads(threads_);
     using kind = primitive_kind;
     const auto plain = plain_weights({shape.out_channels, shape.in_channels / shape.groups,
                                       shape.kernel[0], shape.kernel[1]},
@@ -31,39 +48,48 @@ onednn_convolution::onednn_convolution(const convolution_shape& shape, element_t
                                     plain, c.primitives);
 }
 
-/// Scratch holds the weights in the kernel's layout first, then oneDNN's own scratchpad.
-std::int64_t onednn_convolution::direction::scratch() const {
-    return kernel ? rounded_floats(kernel->weights) + rounded_floats(kernel->scratchpad) : 0;
+std::int64_t onednn_convolution::direction::arranged() const {
+    return kernel ? rounded_floats(kernel->weights) : 0;
 }
 
-void onednn_convolution::forward(const void* x, const float* plain, void* y,
-                                 float* scratch) const {
+std::int64_t onednn_convolution::direction::pad() const {
+    return kernel ? rounded_floats(kernel->scratchpad) : 0;
+}
+
+void onednn_convolution::arrange_forward(const float* plain, float* arranged) const {
+    reorder(*forward_.reorder, plain, arranged);
+}
+
+image_call onednn_convolution::forward_call(const float* arranged, float* scratch) const {
     const made_primitive& p = *forward_.kernel;
-    reorder(*forward_.reorder, plain, scratch);
-    run(p,
-        {{DNNL_ARG_SRC, &p.src, x}, {DNNL_ARG_WEIGHTS, &p.weights, scratch}, {DNNL_ARG_DST, &p.dst, y}},
-        scratch);
+    return call(p,
+                {{DNNL_ARG_SRC, &p.src, nullptr},
+                 {DNNL_ARG_DST, &p.dst, nullptr},
+                 {DNNL_ARG_WEIGHTS, &p.weights, arranged}},
+                scratch);
 }
 
-void onednn_convolution::input_gradient(const void* dy, const float* plain, void* dx,
-                                        float* scratch) const {
+void onednn_convolution::arrange_data(const float* plain, float* arranged) const {
+    reorder(*data_.reorder, plain, arranged);
+}
+
+image_call onednn_convolution::data_call(const float* arranged, float* scratch) const {
     const made_primitive& p = *data_.kernel;
-    reorder(*data_.reorder, plain, scratch);
-    run(p,
-        {{DNNL_ARG_DIFF_DST, &p.dst, dy},
-         {DNNL_ARG_WEIGHTS, &p.weights, scratch},
-         {DNNL_ARG_DIFF_SRC, &p.src, dx}},
-        scratch);
+    return call(p,
+                {{DNNL_ARG_DIFF_DST, &p.dst, nullptr},
+                 {DNNL_ARG_DIFF_SRC, &p.src, nullptr},
+                 {DNNL_ARG_WEIGHTS, &p.weights, arranged}},
+                scratch);
 }
 
 void onednn_convolution::weight_gradient(const void* dy, const void* x, float* plain_gradient,
                                          float* scratch) const {
     const made_primitive& p = *weights_.kernel;
-    run(p,
-        {{DNNL_ARG_DIFF_DST, &p.dst, dy},
-         {DNNL_ARG_SRC, &p.src, x},
-         {DNNL_ARG_DIFF_WEIGHTS, &p.weights, scratch}},
-        scratch);
+    call(p,
+         {{DNNL_ARG_DIFF_DST, &p.dst, nullptr},
+          {DNNL_ARG_SRC, &p.src, nullptr},
+          {DNNL_ARG_DIFF_WEIGHTS, &p.weights, scratch}},
+         scratch + weights_.arranged())(dy, x);
     reorder(*weights_.reorder, scratch, plain_gradient);
 }
 
@@ -83,7 +109,7 @@ primitive_key onednn_convolution::key(primitive_kind kind, std::int64_t variant)
     return {kind,
             {s.batch, s.in_channels, s.in_h, s.in_w, s.out_channels, s.kernel[0], s.kernel[1],
              s.stride[0], s.stride[1], s.padding[0], s.padding[1], s.groups,
-             static_cast<std::int64_t>(images_), variant}};
+             static_cast<std::int64_t>(images_), threads_, variant}};
 }
 
 dnnl::convolution_forward::primitive_desc onednn_convolution::forward_desc() const {
@@ -146,14 +172,13 @@ void onednn_convolution::reorder(const made_primitive& r, const float* from, flo
     call.run(*stream_);
 }
 
-void onednn_convolution::run(const made_primitive& p, std::initializer_list<argument> arguments,
-                             float* scratch) const {
-    primitive_call call(p.primitive);
-    for (const auto& a : arguments) call.bind(a.id, *a.desc, const_cast<void*>(a.data));
-    if (p.scratchpad.get_size() > 0) {
-        call.bind(DNNL_ARG_SCRATCHPAD, p.scratchpad, scratch + rounded_floats(p.weights));
-    }
-    call.run(*stream_);
+image_call onednn_convolution::call(const made_primitive& p,
+                                    std::initializer_list<argument> arguments,
+                                    float* scratch) const {
+    primitive_call made(p.primitive);
+    for (const auto& a : arguments) made.bind(a.id, *a.desc, const_cast<void*>(a.data));
+    if (p.scratchpad.get_size() > 0) made.bind(DNNL_ARG_SCRATCHPAD, p.scratchpad, scratch);
+    return {std::move(made), *stream_};
 }
 
 }  // namespace lathe::detail

@@ -3,6 +3,7 @@
 // that the kernels like.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <initializer_list>
 #include <vector>
@@ -28,6 +29,9 @@ struct convolution_shape {
     [[nodiscard]] std::int64_t out_rows() const { return batch * out_h * out_w; }
 };
 
+[[nodiscard]] convolution_shape shape_of(const conv2d_op& o, const node& n,
+                                         const training_context& context);
+
 /// Images of one type; plain weights and their gradient, (out, in / groups, height, width), float.
 class onednn_convolution {
 public:
@@ -41,22 +45,43 @@ public:
     [[nodiscard]] std::int64_t data_scratch() const { return data_.scratch(); }
     [[nodiscard]] std::int64_t weight_scratch() const { return weights_.scratch(); }
 
-    void forward(const void* x, const float* plain, void* y, float* scratch) const;
-    void input_gradient(const void* dy, const float* plain, void* dx, float* scratch) const;
+    void forward(const void* x, const float* plain, void* y, float* scratch) const {
+        arrange_forward(plain, scratch);
+        forward_call(scratch, scratch + forward_.arranged())(x, y);
+    }
+    void input_gradient(const void* dy, const float* plain, void* dx, float* scratch) const {
+        arrange_data(plain, scratch);
+        data_call(scratch, scratch + data_.arranged())(dy, dx);
+    }
     /// Overwrites plain_gradient.
     void weight_gradient(const void* dy, const void* x, float* plain_gradient,
                          float* scratch) const;
 
+    /// The same in two steps, for many calls with the same weights: these are arranged for the
+    /// kernel first. Floats of arranged weights, and of scratch for the calls.
+    [[nodiscard]] std::int64_t arranged_floats() const {
+        return std::max(forward_.arranged(), data_.arranged());
+    }
+    [[nodiscard]] std::int64_t call_scratch() const { return std::max(forward_.pad(), data_.pad()); }
+    void arrange_forward(const float* plain, float* arranged) const;
+    void arrange_data(const float* plain, float* arranged) const;
+    /// (x, y) and (dy, dx).
+    [[nodiscard]] image_call forward_call(const float* arranged, float* scratch) const;
+    [[nodiscard]] image_call data_call(const float* arranged, float* scratch) const;
+
 private:
-    /// A primitive and the reorder between plain weights and its own layout.
+    /// A primitive and the reorder between plain weights and its own layout. Scratch holds the
+    /// weights in that layout first, then oneDNN's own scratchpad.
     struct direction {
         primitive_cache::handle kernel, reorder;
-        [[nodiscard]] std::int64_t scratch() const;
+        [[nodiscard]] std::int64_t arranged() const;
+        [[nodiscard]] std::int64_t pad() const;
+        [[nodiscard]] std::int64_t scratch() const { return arranged() + pad(); }
     };
     struct argument {
         int id;
         const dnnl::memory::desc* desc;
-        const void* data;
+        const void* data;  ///< null for images, which each call brings
     };
 
     [[nodiscard]] dnnl::memory::desc image(std::int64_t channels, std::int64_t h,
@@ -72,12 +97,13 @@ private:
                                                        const dnnl::memory::desc& to,
                                                        primitive_cache& primitives) const;
     void reorder(const made_primitive& r, const float* from, float* to) const;
-    void run(const made_primitive& p, std::initializer_list<argument> arguments,
-             float* scratch) const;
+    [[nodiscard]] image_call call(const made_primitive& p, std::initializer_list<argument> arguments,
+                                  float* scratch) const;
 
     const dnnl::stream* stream_;
     convolution_shape shape_;
     dnnl_type images_;
+    int threads_;
     direction forward_, data_, weights_;
 };
 

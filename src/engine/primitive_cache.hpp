@@ -24,7 +24,7 @@ enum class primitive_kind : std::uint8_t {
     pooling_gradient, reorder
 };
 
-/// Everything that a primitive depends on besides the ISA and the cache's thread count.
+/// Everything that a primitive depends on besides the ISA.
 struct primitive_key {
     primitive_key(primitive_kind kind, std::initializer_list<std::int64_t> numbers)
         : values(numbers) {

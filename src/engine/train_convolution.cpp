@@ -1,34 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// Training of convolutions in three forms: 1x1 on the master weights, depthwise with our own kernels,
-// everything else through oneDNN with copied weights.
+// Training of convolutions: 1x1 and depthwise on chunks of images, everything else on the whole batch
+// through oneDNN.
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include "engine/kernels/rows.hpp"
 #include "engine/onednn_convolution.hpp"
+#include "engine/train_chunked.hpp"
 #include "engine/train_depthwise.hpp"
 #include "engine/train_matmul.hpp"
 #include "lathe/core/error.hpp"
 
 namespace lathe::detail {
 namespace {
-
-convolution_shape shape_of(const conv2d_op& o, const node& n, const training_context& c) {
-    const auto& in = c.input_type(n);
-    const auto w = lathe::shape_of(o.weight);
-    return {c.batch,
-            in.dims[1].size(),
-            in.dims[2].size(),
-            in.dims[3].size(),
-            w[0],
-            n.type.dims[2].size(),
-            n.type.dims[3].size(),
-            {w[2], w[3]},
-            o.stride,
-            o.padding,
-            o.groups};
-}
 
 /// Adds the bias forward and its gradient backward to a recipe for a layer without, whose output is T.
 template <class T>
@@ -39,6 +24,8 @@ void add_bias(training_recipe& r, const param_ref& bias, std::int64_t rows, std:
     const std::int64_t backward_at = r.backward_scratch;
     r.forward_scratch += rounded(channels);
     r.backward_scratch += rounded(channels);
+    r.moment_chunks = 0;  // they would be taken before the bias
+    r.finishes_gradient = false;  // the bias needs the whole one
     r.forward = [=, inner = std::move(r.forward)](const forward_memory& m) {
         inner(m);
         float* values = m.scratch + forward_at;
@@ -53,7 +40,7 @@ void add_bias(training_recipe& r, const param_ref& bias, std::int64_t rows, std:
     };
 }
 
-/// Float: all three products as matmuls on the master weights, where they lie.
+/// All three products as matmuls on the master weights, where they lie.
 training_recipe train_matmul(const shared_matmul& matmul) {
     training_recipe r;
     r.keeps_inputs = true;
@@ -98,41 +85,6 @@ training_recipe train_general(const parameter_view& weight, const convolution_sh
     return r;
 }
 
-/// With this many rows oneDNN's convolution is up to twice as fast as its matmul for the weight
-/// gradient in bf16, with less its matmul is.
-constexpr std::int64_t many_rows = 16'384;
-
-/// bf16: the weights are rounded and copied anyway, so that oneDNN's convolution may have its layout.
-training_recipe train_rounded_pointwise(const parameter_view& weight, const convolution_shape& s,
-                                        const training_context& c) {
-    const onednn_convolution conv(s, element_type::bf16, onednn_convolution::gradient::data_only, c);
-    const weight_gradient_matmul matmul(weight, s.out_rows(), element_type::bf16, c);
-    const std::int64_t dense = rounded(weight.size());
-    training_recipe r;
-    r.keeps_inputs = true;
-    r.gradient_optional = true;
-    r.forward_scratch = dense + conv.forward_scratch();
-    r.backward_scratch = std::max(dense + conv.data_scratch(), matmul.scratch_floats());
-    r.forward = [=](const forward_memory& m) {
-        weight.read(m.scratch);
-        conv.forward(m.inputs[0], m.scratch, m.output, m.scratch + dense);
-    };
-    r.backward = [=](const backward_memory& m) {
-        matmul.add(m.diff_output, m.inputs[0], m.scratch);
-        if (m.diff_inputs[0].data == nullptr) return;
-        weight.read(m.scratch);
-        conv.input_gradient(m.diff_output, m.scratch, m.diff_inputs[0].data, m.scratch + dense);
-    };
-    return r;
-}
-
-training_recipe train_dense_pointwise(const parameter_view& weight, const convolution_shape& s,
-                                      const training_context& c) {
-    if (c.images == element_type::f32) return train_matmul(shared_matmul(weight, s.out_rows(), c));
-    return s.out_rows() < many_rows ? train_rounded_pointwise(weight, s, c)
-                                    : train_general(weight, s, c);
-}
-
 /// 1x1 with a stride: the pixels are picked first, then as without. (oneDNN's own weight gradient
 /// overruns its scratchpad for few input channels.)
 template <class T>
@@ -144,24 +96,35 @@ training_recipe train_strided_pointwise(const parameter_view& weight, const conv
     dense.in_h = s.out_h;
     dense.in_w = s.out_w;
     dense.stride = {1, 1};
-    const training_recipe inner = train_dense_pointwise(weight, dense, c);
+    const training_recipe inner = train_chunked(weight, dense, {}, c);
     const std::int64_t kept = floats_for<T>(s.out_rows() * s.in_channels);
     training_recipe r;
     r.gradient_optional = true;
     r.accumulates = true;
-    r.saved_floats = kept;
+    r.saved_floats = kept + inner.saved_floats;
     r.forward_scratch = inner.forward_scratch;
     r.backward_scratch = inner.backward_scratch + kept;
     r.forward = [=](const forward_memory& m) {
         T* const pixels = reinterpret_cast<T*>(m.saved);
         kernels::subsample(picked, m.in<T>(), pixels);
-        inner.forward({{pixels}, m.output, nullptr, m.scratch, nullptr});
+        forward_memory of_inner;
+        of_inner.inputs = {pixels};
+        of_inner.output = m.output;
+        of_inner.saved = m.saved + kept;
+        of_inner.scratch = m.scratch;
+        inner.forward(of_inner);
     };
     r.backward = [=](const backward_memory& m) {
         T* const to = m.diff_in<T>();
         T* const diff = to == nullptr ? nullptr
                                       : reinterpret_cast<T*>(m.scratch + inner.backward_scratch);
-        inner.backward({{m.saved}, nullptr, m.diff_output, {{diff, false}}, nullptr, m.scratch});
+        backward_memory of_inner;
+        of_inner.inputs = {m.saved};
+        of_inner.diff_output = m.diff_output;
+        of_inner.diff_inputs = {{diff, false}};
+        of_inner.saved = m.saved + kept;
+        of_inner.scratch = m.scratch;
+        inner.backward(of_inner);
         if (to != nullptr) kernels::spread(picked, diff, to, m.diff_inputs[0].accumulate);
     };
     return r;
@@ -170,9 +133,9 @@ training_recipe train_strided_pointwise(const parameter_view& weight, const conv
 template <class T>
 training_recipe train_without_bias(const std::string& name, const parameter_view& weight,
                                    const convolution_shape& s, const training_context& c) {
+    if (is_chunked(weight, s)) return train_chunked(weight, s, {}, c);
     if (s.is_pointwise() && weight.is_strided_matrix()) {
-        return s.stride == extent2{1, 1} ? train_dense_pointwise(weight, s, c)
-                                         : train_strided_pointwise<T>(weight, s, c);
+        return train_strided_pointwise<T>(weight, s, c);
     }
     if (s.is_depthwise()) return train_depthwise(weight, s, c);
     if (s.is_pointwise() && s.stride != extent2{1, 1} && s.in_channels < 16) {
@@ -193,6 +156,16 @@ training_recipe train(const conv2d_op& o, const node& n, const training_context&
         if (o.bias) add_bias<T>(r, *o.bias, s.out_rows(), s.out_channels, c);
         return r;
     });
+}
+
+std::optional<training_recipe> train_norm_convolution(const batch_norm_op& norm,
+                                                      std::optional<activation> act,
+                                                      const conv2d_op& o, const node& n,
+                                                      const training_context& c) {
+    const convolution_shape s = shape_of(o, n, c);
+    const parameter_view weight(o.weight, c.access);
+    if (o.bias || !is_chunked(weight, s)) return {};
+    return train_chunked(weight, s, norm_in_front{norm, act}, c);
 }
 
 training_recipe train(const linear_op& o, const node& n, const training_context& c) {

@@ -6,7 +6,8 @@
 
 namespace lathe::detail {
 
-/// Precondition: shape.is_depthwise().
+/// oneDNN forward and for the data gradient, our own weight gradient. Precondition:
+/// shape.is_depthwise().
 [[nodiscard]] training_recipe train_depthwise(const parameter_view& weight,
                                               const convolution_shape& shape,
                                               const training_context& context);

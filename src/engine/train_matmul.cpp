@@ -18,10 +18,11 @@ struct operand {
 /// y = a b, or y += a b.
 primitive_cache::handle make(const training_context& c, const operand& a, const operand& b,
                              const operand& y, bool accumulate) {
+    const thread_scope threads(c.threads);
     const primitive_key key(primitive_kind::matmul,
                             {a.rows, a.columns, a.row_stride, a.column_stride, b.columns,
                              b.row_stride, b.column_stride, y.row_stride, accumulate,
-                             static_cast<std::int64_t>(a.type)});
+                             static_cast<std::int64_t>(a.type), c.threads});
     return c.primitives.get(key, [&] {
         auto attributes = user_scratchpad();
         if (accumulate) {
@@ -49,25 +50,32 @@ void run(const made_primitive& p, const dnnl::stream& stream, const void* a, con
 
 }  // namespace
 
-weight_gradient_matmul::weight_gradient_matmul(parameter_view weight, std::int64_t rows,
-                                               element_type images, const training_context& c)
-    : weight_(std::move(weight)), stream_(&c.stream) {
-    const std::int64_t out = weight_.shape()[0];
-    const std::int64_t in = weight_.size() / out;
-    product_ = make(c, {out, rows, 1, out, images}, {rows, in, in, 1, images},
-                    {out, in, weight_.row_stride(), 1}, true);
-}
+weight_gradient_matmul::weight_gradient_matmul(std::int64_t rows, std::int64_t out, std::int64_t in,
+                                               std::int64_t row_stride, element_type images,
+                                               const training_context& c)
+    : stream_(&c.stream),
+      product_(make(c, {out, rows, 1, out, images}, {rows, in, in, 1, images},
+                    {out, in, row_stride, 1}, true)) {}
 
 std::int64_t weight_gradient_matmul::scratch_floats() const {
     return rounded_floats(product_->scratchpad);
 }
 
-void weight_gradient_matmul::add(const void* dy, const void* x, float* scratch) const {
-    run(*product_, *stream_, dy, x, weight_.matrix_gradient(), scratch);
+image_call weight_gradient_matmul::call(float* gradient, float* scratch) const {
+    const made_primitive& p = *product_;
+    primitive_call made(p.primitive);
+    made.bind(DNNL_ARG_SRC, p.src, nullptr);
+    made.bind(DNNL_ARG_WEIGHTS, p.weights, nullptr);
+    made.bind(DNNL_ARG_DST, p.dst, gradient);
+    if (p.scratchpad.get_size() > 0) made.bind(DNNL_ARG_SCRATCHPAD, p.scratchpad, scratch);
+    return {std::move(made), *stream_};
 }
 
 shared_matmul::shared_matmul(parameter_view weight, std::int64_t rows, const training_context& c)
-    : weight_(weight), stream_(&c.stream), weights_(weight, rows, element_type::f32, c) {
+    : weight_(weight),
+      stream_(&c.stream),
+      weights_(rows, weight.shape()[0], weight.size() / weight.shape()[0], weight.row_stride(),
+               element_type::f32, c) {
     const std::int64_t out = weight_.shape()[0];
     const std::int64_t in = weight_.size() / out;
     const std::int64_t ld = weight_.row_stride();

@@ -9,18 +9,19 @@
 
 namespace lathe::detail {
 
-/// Master gradient += dy^T x, from images of any stored type.
+/// A weight gradient += dy^T x, from images of any stored type.
 class weight_gradient_matmul {
 public:
-    /// dy: (rows, out), x: (rows, in). Precondition: weight.is_strided_matrix().
-    weight_gradient_matmul(parameter_view weight, std::int64_t rows, element_type images,
+    /// dy: (rows, out), x: (rows, in), gradient: (out, in) with rows `row_stride` floats apart.
+    weight_gradient_matmul(std::int64_t rows, std::int64_t out, std::int64_t in,
+                           std::int64_t row_stride, element_type images,
                            const training_context& context);
 
     [[nodiscard]] std::int64_t scratch_floats() const;
-    void add(const void* dy, const void* x, float* scratch) const;
+    /// (dy, x), any number of times.
+    [[nodiscard]] image_call call(float* gradient, float* scratch) const;
 
 private:
-    parameter_view weight_;
     const dnnl::stream* stream_;
     primitive_cache::handle product_;
 };
@@ -38,7 +39,7 @@ public:
     void input_gradient(const float* dy, float* dx, bool accumulate, float* scratch) const;
     /// Master gradient += dy^T x.
     void weight_gradient(const void* dy, const void* x, float* scratch) const {
-        weights_.add(dy, x, scratch);
+        weights_.call(weight_.matrix_gradient(), scratch)(dy, x);
     }
 
 private:

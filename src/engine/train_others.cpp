@@ -46,6 +46,11 @@ training_recipe train(const batch_norm_op& o, const node& n, const training_cont
 
 namespace {
 
+std::optional<kernels::chunk_moments> moments_of(const given_moments& given, std::int64_t rows) {
+    if (given.sums == nullptr) return {};
+    return kernels::chunk_moments{given.sums, kernels::row_chunks::of(rows, given.chunks)};
+}
+
 template <class T>
 training_recipe norm_recipe(const batch_norm_op& o, const node& n, std::optional<activation> act,
                             const training_context& c) {
@@ -67,6 +72,7 @@ training_recipe norm_recipe(const batch_norm_op& o, const node& n, std::optional
     r.keeps_inputs = true;
     r.forward_in_place = true;
     r.gradient_in_place = true;
+    r.takes_moments = true;
     r.saved_floats = 4 * rounded(channels);
     r.forward_scratch = kernel_scratch;
     r.backward_scratch = kernel_scratch + 2 * rounded(channels);
@@ -76,7 +82,8 @@ training_recipe norm_recipe(const batch_norm_op& o, const node& n, std::optional
         shift.read(k.shift);
         kernels::batch_norm_forward<T>(shape, act, epsilon,
                                        {m.in<T>(), k.scale, k.shift, m.out<T>(), k.mean,
-                                        m.statistics->variance.data(), k.inv_std, m.scratch});
+                                        m.statistics->variance.data(), k.inv_std, m.scratch,
+                                        moments_of(m.input_moments, shape.rows)});
         std::copy_n(k.mean, channels, m.statistics->mean.data());
     };
     r.backward = [=](const backward_memory& m) {

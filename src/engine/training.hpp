@@ -16,12 +16,20 @@ namespace lathe::detail {
 
 // Values and gradients are float or bf16, as training_context::stored says; a recipe knows which.
 
+/// Sums that the layer in front has taken of its output, kernels::chunk_moments; null: it has not.
+struct given_moments {
+    const float* sums = nullptr;
+    std::int64_t chunks = 0;
+};
+
 struct forward_memory {
     std::vector<const void*> inputs;
     void* output = nullptr;
     float* saved = nullptr;    ///< lives until this layer's backward
     float* scratch = nullptr;  ///< lives for this call
     norm_statistics* statistics = nullptr;
+    given_moments input_moments = {};
+    float* output_moments = nullptr;  ///< null: nobody wants them
 
     template <class T>
     [[nodiscard]] const T* in(std::size_t i = 0) const {
@@ -46,6 +54,8 @@ struct backward_memory {
     std::vector<gradient_target> diff_inputs;
     float* saved = nullptr;
     float* scratch = nullptr;
+    bool leave_unfinished = false;  ///< the layer in front finishes diff_inputs[0]
+    float* unfinished = nullptr;    ///< norm_state with which to finish diff_output; null: it is finished
 
     template <class T>
     [[nodiscard]] const T* in(std::size_t i = 0) const {
@@ -71,6 +81,11 @@ struct training_recipe {
     bool passes_gradient = false;     ///< every diff input equals diff_output; backward is empty
     bool accumulates = false;         ///< backward honours gradient_target::accumulate itself
     bool gradient_optional = false;   ///< backward leaves out a gradient with a null target
+    bool takes_moments = false;       ///< forward can use given moments of its input
+    bool leaves_gradient_unfinished = false;  ///< where asked; `saved` then begins with a norm_state
+    bool finishes_gradient = false;           ///< backward honours backward_memory::unfinished
+    std::int64_t moment_chunks = 0;           ///< above 0: forward can take moments of its output
+    std::int64_t moment_floats = 0;
     std::int64_t saved_floats = 0;
     std::int64_t forward_scratch = 0;   ///< floats
     std::int64_t backward_scratch = 0;  ///< floats
@@ -125,6 +140,11 @@ training_recipe train(const concat_op&, const node&, const training_context&);
 training_recipe train(const linear_op&, const node&, const training_context&);
 training_recipe train(const softmax_op&, const node&, const training_context&);
 training_recipe train(const batch_norm_op&, const node&, const training_context&);
+/// A convolution and the batch norm with its activation in front; nothing where there is no such layer.
+std::optional<training_recipe> train_norm_convolution(const batch_norm_op&,
+                                                      std::optional<activation> act,
+                                                      const conv2d_op&, const node&,
+                                                      const training_context&);
 /// Batch norm and the activation behind it in one kernel.
 training_recipe train_norm(const batch_norm_op&, const node&, std::optional<activation> act,
                            const training_context&);

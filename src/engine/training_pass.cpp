@@ -118,6 +118,13 @@ struct training_pass::state {
         });
     }
 
+    [[nodiscard]] detail::given_moments moments_of(value_id v) const {
+        const int maker = plan.maker(v);
+        if (maker < 0) return {};
+        const auto i = static_cast<std::size_t>(maker);
+        return {floats_at(plan.moments[i]), plan.layers[i].recipe.moment_chunks};
+    }
+
     void run_forward(std::size_t i) {
         const auto& layer = plan.layers[i];
         detail::forward_memory m;
@@ -126,8 +133,15 @@ struct training_pass::state {
         m.saved = floats_at(plan.saved[i]);
         m.scratch = floats_at(plan.forward_scratch[i]);
         m.statistics = &statistics[static_cast<std::size_t>(layer.first)];
+        m.output_moments = floats_at(plan.moments[i]);
+        if (layer.recipe.takes_moments) m.input_moments = moments_of(layer.inputs[0]);
         const stopwatch watch(counters.kernel_seconds);
         layer.recipe.forward(m);
+    }
+
+    [[nodiscard]] bool leaves_unfinished(std::size_t i) const {
+        const int maker = plan.maker(plan.layers[i].inputs[0]);
+        return maker >= 0 && plan.unfinished_by[static_cast<std::size_t>(maker)] == static_cast<int>(i);
     }
 
     void run_backward(std::size_t i) {
@@ -139,6 +153,10 @@ struct training_pass::state {
         m.diff_output = gradient(layer.output);
         m.saved = floats_at(plan.saved[i]);
         m.scratch = floats_at(plan.backward_scratch[i]);
+        m.leave_unfinished = leaves_unfinished(i);
+        if (const int behind = plan.unfinished_by[i]; behind >= 0) {
+            m.unfinished = floats_at(plan.saved[static_cast<std::size_t>(behind)]);
+        }
         const stopwatch watch(counters.kernel_seconds);
         if (layer.recipe.passes_gradient) return pass_gradient(i, m.diff_output);
         for (std::size_t k = 0; k < layer.inputs.size(); ++k) {

@@ -2,6 +2,7 @@
 #include "engine/training_plan.hpp"
 
 #include <algorithm>
+#include <optional>
 
 namespace lathe::detail {
 namespace {
@@ -13,10 +14,33 @@ bool is_output(const network& net, value_id value) {
                        [&](const network_output& o) { return o.value == value; });
 }
 
-/// The activation that can share a kernel with batch norm `v`.
-const activation_op* fused_activation(const network& net, value_id v) {
+/// The operation of type Op that alone reads value v, if it does.
+template <class Op>
+const Op* only_reader(const network& net, value_id v) {
     if (is_output(net, v) || net.users(v).size() != 1) return nullptr;
-    return std::get_if<activation_op>(&net.at(net.users(v)[0]).operation);
+    return std::get_if<Op>(&net.at(net.users(v)[0]).operation);
+}
+
+/// A batch norm with what can be done in the same layer: the activation behind it, and the
+/// convolution behind that.
+training_layer norm_layer(const batch_norm_op& norm, value_id v, const training_context& c) {
+    const node& n = c.net.at(v);
+    training_layer layer{v, v, n.inputs, {}};
+    std::optional<activation> act;
+    if (const auto* a = only_reader<activation_op>(c.net, v)) {
+        act = a->kind;
+        layer.output = c.net.users(v)[0];
+    }
+    if (const auto* conv = only_reader<conv2d_op>(c.net, layer.output)) {
+        const value_id output = c.net.users(layer.output)[0];
+        if (auto recipe = train_norm_convolution(norm, act, *conv, c.net.at(output), c)) {
+            layer.output = output;
+            layer.recipe = std::move(*recipe);
+            return layer;
+        }
+    }
+    layer.recipe = train_norm(norm, n, act, c);
+    return layer;
 }
 
 std::vector<training_layer> make_layers(const training_context& c) {
@@ -27,17 +51,15 @@ std::vector<training_layer> make_layers(const training_context& c) {
         if (done[i]) continue;
         const auto v = static_cast<value_id>(i);
         const node& n = c.net.at(v);
-        training_layer layer{v, v, n.inputs, {}};
-        const auto* norm = std::get_if<batch_norm_op>(&n.operation);
-        const auto* act = norm != nullptr ? fused_activation(c.net, v) : nullptr;
-        if (act != nullptr) {
-            layer.output = c.net.users(v)[0];
-            done[index(layer.output)] = true;
-            layer.recipe = train_norm(*norm, n, act->kind, c);
+        if (const auto* norm = std::get_if<batch_norm_op>(&n.operation)) {
+            layers.push_back(norm_layer(*norm, v, c));
+            for (auto made = v; made != layers.back().output; made = c.net.users(made)[0]) {
+                done[index(c.net.users(made)[0])] = true;
+            }
         } else {
-            layer.recipe = std::visit([&](const auto& o) { return train(o, n, c); }, n.operation);
+            auto recipe = std::visit([&](const auto& o) { return train(o, n, c); }, n.operation);
+            layers.push_back({v, v, n.inputs, std::move(recipe)});
         }
-        layers.push_back(std::move(layer));
     }
     return layers;
 }
@@ -49,10 +71,11 @@ public:
         const std::size_t nodes = c.net.nodes().size();
         plan_.value.assign(nodes, -1);
         plan_.gradient.assign(nodes, -1);
-        producer_.assign(nodes, -1);
+        plan_.producer.assign(nodes, -1);
         readers_.resize(nodes);
         needs_gradient_.assign(nodes, false);
         for (std::size_t i = 0; i < plan_.layers.size(); ++i) connect(static_cast<int>(i));
+        plan_.unfinished_by.assign(plan_.layers.size(), -1);
     }
 
     training_plan run() && {
@@ -80,7 +103,7 @@ private:
 
     void connect(int i) {
         const auto& layer = plan_.layers[static_cast<std::size_t>(i)];
-        producer_[index(layer.output)] = i;
+        plan_.producer[index(layer.output)] = i;
         bool needs = !parameters_of(c_.net.at(layer.first).operation).empty();
         for (const auto in : layer.inputs) {
             readers_[index(in)].push_back(i);
@@ -120,7 +143,7 @@ private:
         if (!layer.recipe.forward_in_place) return -1;
         if (kind_ == pass_kind::training && layer.recipe.keeps_inputs) return -1;
         for (const auto in : layer.inputs) {
-            const int maker = producer_[index(in)];
+            const int maker = plan_.maker(in);
             if (maker < 0 || is_output(c_.net, in)) continue;
             const bool kept = kind_ == pass_kind::training &&
                               plan_.layers[static_cast<std::size_t>(maker)].recipe.keeps_output;
@@ -157,6 +180,15 @@ private:
         plan_.saved.push_back(
             new_floats(layer.recipe.saved_floats, now, trains ? backward_time(i) : now));
         plan_.forward_scratch.push_back(new_floats(layer.recipe.forward_scratch, now, now));
+        const int reader = reader_of_moments(i);
+        plan_.moments.push_back(reader < 0 ? -1 : new_floats(layer.recipe.moment_floats, now, reader));
+    }
+    /// The layer that takes the moments of layer i's output, or -1.
+    [[nodiscard]] int reader_of_moments(std::size_t i) const {
+        const auto& readers = readers_[index(plan_.layers[i].output)];
+        if (plan_.layers[i].recipe.moment_chunks == 0 || readers.size() != 1) return -1;
+        const bool takes = plan_.layers[static_cast<std::size_t>(readers[0])].recipe.takes_moments;
+        return takes ? readers[0] : -1;
     }
 
     void start_gradient() {
@@ -215,7 +247,20 @@ private:
         }
         const slot fresh = new_slot(bytes(in), now, now);
         give(in, fresh);
+        leave_unfinished(i, in);
         return delivery::write;
+    }
+    /// Lets the maker of layer i's only input finish its gradient, if both can: that needs the value
+    /// itself and what layer i has saved.
+    void leave_unfinished(std::size_t i, value_id in) {
+        const int maker = plan_.maker(in);
+        if (maker < 0 || readers_[index(in)].size() != 1 || is_output(c_.net, in)) return;
+        const auto front = static_cast<std::size_t>(maker);
+        if (!plan_.layers[i].recipe.leaves_gradient_unfinished) return;
+        if (!plan_.layers[front].recipe.finishes_gradient) return;
+        plan_.unfinished_by[front] = static_cast<int>(i);
+        extend(plan_.value[index(in)], backward_time(front));
+        extend(plan_.saved[i], backward_time(front));
     }
 
     /// May value v use the output gradient of layer i as its own? Whoever changes it later must come
@@ -226,14 +271,14 @@ private:
             if (other == v) return false;
             const value_id first = std::min(v, other);
             const value_id second = std::max(v, other);
-            const int reads = producer_[index(second)];
+            const int reads = plan_.producer[index(second)];
             for (const int user : readers_[index(second)]) {
                 if (user < static_cast<int>(i)) return false;
             }
             for (const int user : readers_[index(first)]) {
                 if (user < static_cast<int>(i) && user >= reads) return false;
             }
-            if (producer_[index(first)] > reads) return false;
+            if (plan_.producer[index(first)] > reads) return false;
         }
         return true;
     }

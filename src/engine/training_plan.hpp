@@ -9,7 +9,8 @@
 
 namespace lathe::detail {
 
-/// A layer with its recipe; a batch norm and the activation behind it are one layer.
+/// A layer with its recipe; a batch norm, the activation behind it and the convolution behind that are
+/// one layer where nobody else reads what is between them.
 struct training_layer {
     value_id first = 0;   ///< node whose parameters these are
     value_id output = 0;  ///< last node computed
@@ -32,13 +33,19 @@ enum class delivery : std::uint8_t {
 
 struct training_plan {
     std::vector<training_layer> layers;  ///< in forward order
+    std::vector<int> producer;           ///< per node: layer that makes it, or -1
     std::vector<slot> value;             ///< per node
     std::vector<slot> gradient;          ///< per node; nodes may share one; -1: no gradient
     std::vector<slot> saved, forward_scratch, backward_scratch;  ///< per layer
+    std::vector<slot> moments;  ///< per layer: of its output, for the layer behind; -1: not taken
+    /// Per layer: the one behind, where that leaves this one's output gradient unfinished; or -1.
+    std::vector<int> unfinished_by;
     std::vector<std::vector<delivery>> deliveries;               ///< per layer and input
     std::vector<std::vector<slot>> temporary;                    ///< per layer and input
     memory_plan memory;
 
+    /// The layer that makes a value, or -1 for an input.
+    [[nodiscard]] int maker(value_id v) const { return producer[static_cast<std::size_t>(v)]; }
     [[nodiscard]] bool goes_back(std::size_t layer) const {
         return gradient[static_cast<std::size_t>(layers[layer].output)] >= 0;
     }

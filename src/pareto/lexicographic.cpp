@@ -111,7 +111,7 @@ void lexicographic_order::sort_range(const objective_view& points, std::size_t f
         tied += tie ? 1U : 0U;
         equal &= !tie | (values[index_of(items[i])] == values[index_of(items[i - 1])]);
     }
-    const std::size_t next = equal ? column + 1 : column;
+    const std::size_t next = unequal == 0 ? column + 1 : column;
     if (tied == 0 || next == points.objectives()) return;
     if (equal && 4 * tied > n) {
         sort_ties(points, first, last, next);
@@ -149,18 +149,20 @@ void lexicographic_order::sort_ties(const objective_view& points, std::size_t fi
     distribute(leading_bits(values, items), items);
     for (const std::uint64_t item : items) spare_[place_[run_[index_of(item)]]++] = item;
     const auto together = [&](std::uint64_t a, std::uint64_t b) {
-        return (sorted_by(a) == sorted_by(b)) & (run_[index_of(a)] == run_[index_of(b)]);
+        // Bits, not conditions: a branch here is a coin flip.
+        return ((sorted_by(a) ^ sorted_by(b)) | (run_[index_of(a)] ^ run_[index_of(b)])) == 0;
     };
     std::uint64_t group = 0;
-    bool equal = true;
+    unsigned unequal = 0;
     items[0] = index_of(spare_[0]);
     for (std::size_t i = 1; i < n; ++i) {
         const bool tie = together(spare_[i], spare_[i - 1]);
         group += tie ? 0U : 1U;
-        equal &= !tie | (values[index_of(spare_[i])] == values[index_of(spare_[i - 1])]);
+        const bool same = values[index_of(spare_[i])] == values[index_of(spare_[i - 1])];
+        unequal |= (tie ? 1U : 0U) & (same ? 0U : 1U);
         items[i] = group << index_bits | index_of(spare_[i]);
     }
-    const std::size_t next = equal ? column + 1 : column;
+    const std::size_t next = unequal == 0 ? column + 1 : column;
     if (next < points.objectives()) sort_runs(points, first, last, next);
 }
 

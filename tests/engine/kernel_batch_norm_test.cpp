@@ -211,3 +211,54 @@ TEST_CASE("batch norm gives the same bits whether it writes past the caches or n
         CHECK(same_bits(run(0), run(1)));
     }
 }
+
+TEST_CASE("batch norm takes moments that somebody else has taken, in chunks of their own", "[kernels]") {
+    const problem p = make_problem(60, 21, lathe::activation::relu);
+    const std::int64_t channels = p.shape.channels;
+    const forward_result own = forward(p);
+    for (const std::int64_t count : {1, 4, 60}) {
+        const auto chunks = row_chunks::of(p.shape.rows, count);
+        floats sums(2 * count * channels, 0.0F);
+        for (std::int64_t k = 0; k < count; ++k) {
+            const float* const rows = p.src.data() + chunks.begin(k) * channels;
+            batch_norm_passes_for<float>().moments(channels, chunks.size(k), rows, rows,
+                                                   sums.data() + 2 * k * channels);
+        }
+        forward_result given = own;
+        floats scratch(batch_norm_scratch(p.shape), NAN);
+        batch_norm_forward(p.shape, p.act, epsilon,
+                           {p.src.data(), p.scale.data(), p.shift.data(), given.dst.data(),
+                            given.mean.data(), given.variance.data(), given.inv_std.data(),
+                            scratch.data(), chunk_moments{sums.data(), chunks}});
+        for (std::size_t c = 0; c < own.mean.size(); ++c) {
+            CHECK(given.mean[c] == Approx(own.mean[c]).margin(1e-6));
+            CHECK(given.variance[c] == Approx(own.variance[c]).epsilon(1e-5));
+        }
+        for (std::size_t i = 0; i < own.dst.size(); ++i) {
+            CHECK(given.dst[i] == Approx(own.dst[i]).margin(1e-5));
+        }
+    }
+}
+
+TEST_CASE("batch norm's gradient in two steps has the bits of one", "[kernels]") {
+    const auto act = GENERATE(lathe::activation::relu, lathe::activation::gelu);
+    const problem p = make_problem(37, 21, act);
+    const std::int64_t channels = p.shape.channels;
+    const auto passes = batch_norm_passes_for<float>();
+    const floats mean = random_floats(channels, 5), factor = random_floats(channels, 6);
+    const floats slope = random_floats(channels, 7), offset = random_floats(channels, 8);
+    const normalization norm{mean.data(), factor.data(), p.shift.data()};
+    const gradient_terms terms{slope.data(), offset.data()};
+    floats once(p.src.size()), twice = p.diff_dst;
+    floats sums(2 * channels, 0.0F), sums_on_the_way(2 * channels, 0.0F);
+    passes.gradient_sums(act, channels, p.shape.rows, p.src.data(), p.diff_dst.data(), norm,
+                         sums.data());
+    passes.gradient(act, channels, p.shape.rows, p.src.data(), p.diff_dst.data(), norm, terms,
+                    once.data(), false);
+    passes.activation_gradient(act, channels, p.shape.rows, p.src.data(), twice.data(), norm,
+                               sums_on_the_way.data());
+    passes.gradient({}, channels, p.shape.rows, p.src.data(), twice.data(), norm, terms,
+                    twice.data(), false);
+    CHECK(twice == once);
+    CHECK(sums_on_the_way == sums);
+}

@@ -59,6 +59,10 @@ std::vector<double> plain_weight_gradient(const depthwise_shape& s, const floats
     return result;
 }
 
+struct alignas(64) cache_line {
+    float floats[16] = {};
+};
+
 void check_weight_gradient(const depthwise_shape& s) {
     if (s.out_h < 1 || s.out_w < 1) return;
     INFO("batch " << s.batch << " channels " << s.channels << " in " << s.in_h << "x" << s.in_w
@@ -230,6 +234,33 @@ TEST_CASE("depthwise weight gradient of other forms", "[kernels]") {
     check_weight_gradient(make_shape(2, 24, 9, 13, 1, 7, 1, 3));
     check_weight_gradient(make_shape(2, 24, 9, 13, 7, 2, 1, 1));
     check_weight_gradient(make_shape(37, 100, 8, 8, 5, 5, 1, 2));
+}
+
+TEST_CASE("depthwise weight gradient of parts of the batch adds up to the whole", "[kernels]") {
+    for (const std::int64_t kernel : {3, 5, 7}) {
+        const depthwise_shape whole = make_shape(6, 37, 9, 9, kernel, kernel, 2, kernel / 2);
+        depthwise_shape part = whole;
+        part.batch = 2;
+        const floats src = random_floats(whole.batch * whole.in_h * whole.in_w * whole.channels, 1);
+        const floats diff_dst =
+            random_floats(whole.batch * whole.out_h * whole.out_w * whole.channels, 2);
+        floats expected(kernel * kernel * whole.channels), total(expected.size(), NAN);
+        floats scratch(depthwise_weight_gradient_scratch(whole, omp_get_max_threads()));
+        depthwise_weight_gradient(whole, src.data(), diff_dst.data(), expected.data(),
+                                  scratch.data());
+        std::vector<cache_line> sums(depthwise_sum_floats(part) * 2 / 16);
+        std::vector<cache_line> buffer(depthwise_buffer_floats(part) / 16 + 1);
+        for (std::int64_t k = 0; k < 3; ++k) {
+            depthwise_add_weight_gradient(
+                part, src.data() + k * 2 * part.in_h * part.in_w * part.channels,
+                diff_dst.data() + k * 2 * part.out_h * part.out_w * part.channels,
+                sums[0].floats + (k % 2) * depthwise_sum_floats(part), buffer[0].floats);
+        }
+        depthwise_total(part, 2, sums[0].floats, total.data());
+        for (std::size_t i = 0; i < total.size(); ++i) {
+            CHECK(total[i] == Approx(expected[i]).margin(1e-3));
+        }
+    }
 }
 
 TEST_CASE("depthwise weight gradient keeps NaN", "[kernels]") {

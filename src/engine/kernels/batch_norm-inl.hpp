@@ -21,23 +21,9 @@
 #include <cstdint>
 #include <optional>
 
-#include "lathe/network/ops.hpp"
+#include "engine/kernels/batch_norm_passes.hpp"
 
 namespace lathe::kernels {
-
-// Per channel, what both directions need to compute the value before the activation:
-// (src - mean) * factor + shift with factor = scale * inv_std.
-struct normalization {
-    const float* mean;
-    const float* factor;
-    const float* shift;
-};
-
-// Per channel, diff_src = factor * gradient - (src - mean) * slope - offset.
-struct gradient_terms {
-    const float* slope;
-    const float* offset;
-};
 
 constexpr std::int64_t line_bytes = 64;
 
@@ -48,23 +34,6 @@ std::int64_t tile_rows(std::int64_t channels) {
     const auto row_bytes = channels * static_cast<std::int64_t>(sizeof(T));
     return std::max<std::int64_t>(tile_bytes / row_bytes, 8);
 }
-
-// The passes as compiled for one target; each works on `rows` rows of `channels` values.
-template <class T>
-struct batch_norm_passes {
-    // Adds sums of (src - pivot) and of its square to sums[2][channels].
-    void (*moments)(std::int64_t channels, std::int64_t rows, const T* src, const T* pivot,
-                    float* sums);
-    void (*normalize)(std::optional<activation> act, std::int64_t channels, std::int64_t rows,
-                      const T* src, const normalization& norm, T* dst, bool streaming);
-    // Adds sums of the gradient before the activation, and of its product with src - mean, to
-    // sums[2][channels].
-    void (*gradient_sums)(std::optional<activation> act, std::int64_t channels, std::int64_t rows,
-                          const T* src, const T* diff_dst, const normalization& norm, float* sums);
-    void (*gradient)(std::optional<activation> act, std::int64_t channels, std::int64_t rows,
-                     const T* src, const T* diff_dst, const normalization& norm,
-                     const gradient_terms& terms, T* diff_src, bool streaming);
-};
 
 }  // namespace lathe::kernels
 #endif
@@ -196,14 +165,15 @@ struct normalize_body {
     }
 };
 
-template <class Activation, class T>
+template <bool Keeps, class Activation, class T>
 struct gradient_sums_body {
     std::int64_t channels;
     std::int64_t rows;
-    const T* HWY_RESTRICT src;
-    const T* HWY_RESTRICT diff_dst;
+    const T* src;
+    const T* diff_dst;
     normalization norm;
     float* HWY_RESTRICT sums;
+    T* before;  // where Keeps puts the gradient before the activation; may be diff_dst
 
     template <int Vectors, class D>
     HWY_INLINE void run(D d, std::int64_t channel) const {
@@ -233,6 +203,7 @@ struct gradient_sums_body {
                     Activation::slope_times(d, y, load(d, diff_dst + at + v * lanes));
                 sum[v] = hn::Add(sum[v], gradient);
                 product[v] = hn::MulAdd(gradient, x, product[v]);
+                if constexpr (Keeps) store(d, gradient, before + at + v * lanes);
             }
         }
 #pragma GCC unroll 4
@@ -320,12 +291,30 @@ void add_gradient_sums(std::int64_t channels, std::int64_t rows, const T* src, c
                        const normalization& norm, float* sums) {
     const std::int64_t tile = tile_rows<T>(channels);
     for (std::int64_t row = 0; row < rows; row += tile) {
-        const gradient_sums_body<Activation, T> body{channels,
-                                                     std::min(tile, rows - row),
-                                                     src + row * channels,
-                                                     diff_dst + row * channels,
-                                                     norm,
-                                                     sums};
+        const gradient_sums_body<false, Activation, T> body{channels,
+                                                            std::min(tile, rows - row),
+                                                            src + row * channels,
+                                                            diff_dst + row * channels,
+                                                            norm,
+                                                            sums,
+                                                            nullptr};
+        for_channel_blocks(channels, body);
+    }
+}
+
+template <class Activation, class T>
+void activation_gradient_rows(std::int64_t channels, std::int64_t rows, const T* src, T* diff,
+                              const normalization& norm, float* sums) {
+    const std::int64_t tile = tile_rows<T>(channels);
+    for (std::int64_t row = 0; row < rows; row += tile) {
+        T* const rows_diff = diff + row * channels;
+        const gradient_sums_body<true, Activation, T> body{channels,
+                                                           std::min(tile, rows - row),
+                                                           src + row * channels,
+                                                           rows_diff,
+                                                           norm,
+                                                           sums,
+                                                           rows_diff};
         for_channel_blocks(channels, body);
     }
 }
@@ -374,6 +363,12 @@ void gradient_sums(std::optional<activation> act, std::int64_t channels, std::in
 }
 
 template <class T>
+void activation_gradient(std::optional<activation> act, std::int64_t channels, std::int64_t rows,
+                         const T* src, T* diff, const normalization& norm, float* sums) {
+    LATHE_BY_ACTIVATION(activation_gradient_rows, channels, rows, src, diff, norm, sums);
+}
+
+template <class T>
 void gradient(std::optional<activation> act, std::int64_t channels, std::int64_t rows,
               const T* src, const T* diff_dst, const normalization& norm,
               const gradient_terms& terms, T* diff_src, bool streaming) {
@@ -385,7 +380,7 @@ void gradient(std::optional<activation> act, std::int64_t channels, std::int64_t
 
 template <class T>
 batch_norm_passes<T> passes() {
-    return {add_moments<T>, normalize<T>, gradient_sums<T>, gradient<T>};
+    return {add_moments<T>, normalize<T>, gradient_sums<T>, activation_gradient<T>, gradient<T>};
 }
 
 }  // namespace lathe::kernels::HWY_NAMESPACE

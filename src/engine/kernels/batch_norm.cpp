@@ -36,15 +36,6 @@ namespace {
 HWY_EXPORT(passes_of_float);
 HWY_EXPORT(passes_of_bf16);
 
-template <class T>
-batch_norm_passes<T> passes_for() {
-    if constexpr (std::is_same_v<T, bf16>) {
-        return HWY_DYNAMIC_DISPATCH(passes_of_bf16)();
-    } else {
-        return HWY_DYNAMIC_DISPATCH(passes_of_float)();
-    }
-}
-
 // Results larger than this are written past the caches: the next reader would miss them anyway, and
 // ordinary stores would first read every line. (Slower for the next reader below about 10 MB.)
 constexpr std::int64_t streamed_bytes = 10'000'000;
@@ -58,17 +49,18 @@ bool should_stream(const T* dst, const batch_norm_shape& shape) {
 
 // Mean and population variance of one channel from the chunks' shifted sums (Chan et al. 1983).
 template <class T>
-void combine_moments(const batch_norm_shape& shape, const row_chunks& chunks, const T* src,
-                     const float* sums, std::int64_t channel, double& mean, double& variance) {
-    const auto rows = static_cast<double>(shape.rows);
+void combine_moments(const chunk_moments& moments, std::int64_t channels, const T* src,
+                     std::int64_t channel, double& mean, double& variance) {
+    const row_chunks& chunks = moments.chunks;
+    const auto rows = static_cast<double>(chunks.rows());
     const auto part = [&](std::int64_t chunk) {
         struct result {
             double size, mean, squares;
         };
         const auto size = static_cast<double>(chunks.size(chunk));
-        const double sum = sums[2 * chunk * shape.channels + channel];
-        const double square = sums[(2 * chunk + 1) * shape.channels + channel];
-        const double pivot = to_float(src[chunks.begin(chunk) * shape.channels + channel]);
+        const double sum = moments.sums[2 * chunk * channels + channel];
+        const double square = moments.sums[(2 * chunk + 1) * channels + channel];
+        const double pivot = to_float(src[chunks.begin(chunk) * channels + channel]);
         return result{size, pivot + sum / size, square - sum * sum / size};
     };
     mean = 0;
@@ -87,6 +79,48 @@ void combine_moments(const batch_norm_shape& shape, const row_chunks& chunks, co
 
 }  // namespace
 
+template <class T>
+batch_norm_passes<T> batch_norm_passes_for() {
+    if constexpr (std::is_same_v<T, bf16>) {
+        return HWY_DYNAMIC_DISPATCH(passes_of_bf16)();
+    } else {
+        return HWY_DYNAMIC_DISPATCH(passes_of_float)();
+    }
+}
+
+template <class T>
+void finish_moments(const chunk_moments& moments, std::int64_t channels, const T* src,
+                    float epsilon, index_range part, const channel_statistics& out) {
+    for (std::int64_t c = part.first; c < part.last; ++c) {
+        double mean = 0;
+        double variance = 0;
+        combine_moments(moments, channels, src, c, mean, variance);
+        out.mean[c] = static_cast<float>(mean);
+        out.variance[c] = static_cast<float>(variance);
+        out.inv_std[c] =
+            static_cast<float>(1.0 / std::sqrt(variance + static_cast<double>(epsilon)));
+        out.factor[c] = out.scale[c] * out.inv_std[c];
+    }
+}
+
+void finish_gradient_sums(std::int64_t chunks, std::int64_t rows, std::int64_t channels,
+                          index_range part, const channel_gradients& g) {
+    const auto count = static_cast<double>(rows);
+    for (std::int64_t c = part.first; c < part.last; ++c) {
+        double sum = 0;
+        double product = 0;
+        for (std::int64_t k = 0; k < chunks; ++k) {
+            sum += static_cast<double>(g.sums[2 * k * channels + c]);
+            product += static_cast<double>(g.sums[(2 * k + 1) * channels + c]);
+        }
+        const double inv_std = g.inv_std[c];
+        g.diff_shift[c] = static_cast<float>(sum);
+        g.diff_scale[c] = static_cast<float>(product * inv_std);
+        g.slope[c] = static_cast<float>(g.factor[c] * inv_std * inv_std * product / count);
+        g.offset[c] = static_cast<float>(g.factor[c] * sum / count);
+    }
+}
+
 std::int64_t batch_norm_scratch(const batch_norm_shape& shape) {
     return (2 * row_chunks(shape.rows, shape.channels).count() + 3) * shape.channels;
 }
@@ -94,33 +128,27 @@ std::int64_t batch_norm_scratch(const batch_norm_shape& shape) {
 template <class T>
 void batch_norm_forward(const batch_norm_shape& shape, std::optional<activation> act,
                         float epsilon, const batch_norm_forward_args<T>& args) {
-    const batch_norm_passes<T> passes = passes_for<T>();
+    const auto passes = batch_norm_passes_for<T>();
     const std::int64_t channels = shape.channels;
     const row_chunks chunks(shape.rows, channels);
     float* const factor = args.scratch;
     float* const sums = args.scratch + channels;
+    const chunk_moments moments = args.moments.value_or(chunk_moments{sums, chunks});
+    const channel_statistics statistics{args.scale, args.mean, args.variance, args.inv_std, factor};
     const bool streaming = should_stream(args.dst, shape);
 #pragma omp parallel
     {
         const index_range mine = part_of_this_thread(chunks.count());
-        for (std::int64_t k = mine.first; k < mine.last; ++k) {
+        for (std::int64_t k = mine.first; !args.moments && k < mine.last; ++k) {
             float* const chunk_sums = sums + 2 * k * channels;
             std::fill_n(chunk_sums, 2 * channels, 0.0F);
             const T* const src = args.src + chunks.begin(k) * channels;
             passes.moments(channels, chunks.size(k), src, src, chunk_sums);
         }
 #pragma omp barrier
-#pragma omp for schedule(static)
-        for (std::int64_t c = 0; c < channels; ++c) {
-            double mean = 0;
-            double variance = 0;
-            combine_moments(shape, chunks, args.src, sums, c, mean, variance);
-            args.mean[c] = static_cast<float>(mean);
-            args.variance[c] = static_cast<float>(variance);
-            args.inv_std[c] =
-                static_cast<float>(1.0 / std::sqrt(variance + static_cast<double>(epsilon)));
-            factor[c] = args.scale[c] * args.inv_std[c];
-        }
+        finish_moments(moments, channels, args.src, epsilon, part_of_this_thread(channels),
+                       statistics);
+#pragma omp barrier
         // Backwards: what this thread read last is still in its cache.
         const normalization norm{args.mean, factor, args.shift};
         for (std::int64_t k = mine.last; k-- > mine.first;) {
@@ -135,14 +163,13 @@ void batch_norm_forward(const batch_norm_shape& shape, std::optional<activation>
 template <class T>
 void batch_norm_backward(const batch_norm_shape& shape, std::optional<activation> act,
                          const batch_norm_backward_args<T>& args) {
-    const batch_norm_passes<T> passes = passes_for<T>();
+    const auto passes = batch_norm_passes_for<T>();
     const std::int64_t channels = shape.channels;
     const row_chunks chunks(shape.rows, channels);
     float* const factor = args.scratch;
     float* const slope = factor + channels;
     float* const offset = slope + channels;
     float* const sums = offset + channels;
-    const auto rows = static_cast<double>(shape.rows);
     const bool streaming = should_stream(args.diff_src, shape);
     for (std::int64_t c = 0; c < channels; ++c) factor[c] = args.scale[c] * args.inv_std[c];
     const normalization norm{args.mean, factor, args.shift};
@@ -157,20 +184,10 @@ void batch_norm_backward(const batch_norm_shape& shape, std::optional<activation
                                  norm, chunk_sums);
         }
 #pragma omp barrier
-#pragma omp for schedule(static)
-        for (std::int64_t c = 0; c < channels; ++c) {
-            double sum = 0;
-            double product = 0;
-            for (std::int64_t k = 0; k < chunks.count(); ++k) {
-                sum += static_cast<double>(sums[2 * k * channels + c]);
-                product += static_cast<double>(sums[(2 * k + 1) * channels + c]);
-            }
-            const double inv_std = args.inv_std[c];
-            args.diff_shift[c] = static_cast<float>(sum);
-            args.diff_scale[c] = static_cast<float>(product * inv_std);
-            slope[c] = static_cast<float>(factor[c] * inv_std * inv_std * product / rows);
-            offset[c] = static_cast<float>(factor[c] * sum / rows);
-        }
+        finish_gradient_sums(chunks.count(), shape.rows, channels, part_of_this_thread(channels),
+                             {sums, args.inv_std, factor, args.diff_scale, args.diff_shift, slope,
+                              offset});
+#pragma omp barrier
         const gradient_terms terms{slope, offset};
         for (std::int64_t k = mine.last; k-- > mine.first;) {
             const std::int64_t at = chunks.begin(k) * channels;
@@ -181,6 +198,12 @@ void batch_norm_backward(const batch_norm_shape& shape, std::optional<activation
     }
 }
 
+template batch_norm_passes<float> batch_norm_passes_for();
+template batch_norm_passes<bf16> batch_norm_passes_for();
+template void finish_moments(const chunk_moments&, std::int64_t, const float*, float, index_range,
+                             const channel_statistics&);
+template void finish_moments(const chunk_moments&, std::int64_t, const bf16*, float, index_range,
+                             const channel_statistics&);
 template void batch_norm_forward(const batch_norm_shape&, std::optional<activation>, float,
                                  const batch_norm_forward_args<float>&);
 template void batch_norm_forward(const batch_norm_shape&, std::optional<activation>, float,

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "engine/kernels/batch_norm_passes.hpp"
 #include "engine/kernels/bf16.hpp"
 #include "lathe/network/ops.hpp"
 
@@ -29,9 +30,10 @@ struct batch_norm_forward_args {
     float* variance;     ///< [channels], out: of the population (divided by rows)
     float* inv_std;      ///< [channels], out: 1 / sqrt(variance + epsilon)
     float* scratch;
+    std::optional<chunk_moments> moments = {};  ///< of src, where somebody else took them
 };
 
-/// dst = act(scale * (src - mean) * inv_std + shift). Reads src twice, writes dst once. Bits do not
+/// dst = act(scale * (src - mean) * inv_std + shift). Reads src twice (once with moments), writes dst once. Bits do not
 /// depend on the thread count, and the statistics of bf16 have the bits of float's on the widened
 /// values. NaN or infinity in a channel makes that whole channel NaN.
 template <class T = float>

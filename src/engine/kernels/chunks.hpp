@@ -20,6 +20,14 @@ public:
           count_(std::clamp<std::int64_t>(rows * row_floats * bytes_per_float / chunk_bytes + 1, 1,
                                           std::max<std::int64_t>(rows, 1))) {}
 
+    /// `count` chunks, as equal as may be. Precondition: 1 <= count <= rows.
+    [[nodiscard]] static row_chunks of(std::int64_t rows, std::int64_t count) {
+        row_chunks chunks(rows, 1);
+        chunks.count_ = count;
+        return chunks;
+    }
+
+    [[nodiscard]] std::int64_t rows() const { return rows_; }
     [[nodiscard]] std::int64_t count() const { return count_; }
     [[nodiscard]] std::int64_t begin(std::int64_t chunk) const { return chunk * rows_ / count_; }
     [[nodiscard]] std::int64_t size(std::int64_t chunk) const {

@@ -295,39 +295,83 @@ float* aligned(float* p) {
     return reinterpret_cast<float*>((reinterpret_cast<std::uintptr_t>(p) + line - 1) / line * line);
 }
 
+std::int64_t batch_parts(const depthwise_shape& s) { return std::min(s.batch, max_batch_parts); }
+
+std::int64_t channel_blocks(const depthwise_shape& s) {
+    return ceil_div(s.channels, block_channels);
+}
+
+template <class T>
+void run(const depthwise_shape& shape, const weight_gradient_task& task, const T* src,
+         const T* diff_dst, float* buffer, float* sums) {
+    if constexpr (std::is_same_v<T, bf16>) {
+        HWY_DYNAMIC_DISPATCH(run_task_bf16)(shape, task, src, diff_dst, buffer, sums);
+    } else {
+        HWY_DYNAMIC_DISPATCH(run_task_float)(shape, task, src, diff_dst, buffer, sums);
+    }
+}
+
+// The total of one block of channels.
+void total_of_block(const depthwise_shape& shape, std::int64_t parts, const float* sums,
+                    std::int64_t block, float* diff_weight) {
+    const std::int64_t taps = shape.kernel_h * shape.kernel_w;
+    const std::int64_t c = block * block_channels;
+    const std::int64_t channels = std::min(block_channels, shape.channels - c);
+    for (std::int64_t tap = 0; tap < taps; ++tap) {
+        float total[block_channels] = {};
+        for (std::int64_t part = 0; part < parts; ++part) {
+            const float* sum =
+                sums + part * depthwise_sum_floats(shape) + (block * taps + tap) * block_channels;
+            for (std::int64_t i = 0; i < block_channels; ++i) total[i] += sum[i];
+        }
+        std::copy_n(total, channels, diff_weight + tap * shape.channels + c);
+    }
+}
+
+}  // namespace
+
+std::int64_t depthwise_sum_floats(const depthwise_shape& s) {
+    return channel_blocks(s) * s.kernel_h * s.kernel_w * block_channels;
+}
+
 // An upper bound over all tiles of the two planes.
-std::int64_t plane_floats(const depthwise_shape& s) {
+std::int64_t depthwise_buffer_floats(const depthwise_shape& s) {
     const std::int64_t out_w = s.out_w + max_tile - 1;
     const std::int64_t src_h = (s.out_h - 1) * s.stride + s.kernel_h;
     const std::int64_t src_w = (out_w - 1) * s.stride + s.kernel_w;
     return (src_h * src_w + s.out_h * out_w) * block_channels;
 }
 
-std::int64_t batch_parts(const depthwise_shape& s) { return std::min(s.batch, max_batch_parts); }
-
-std::int64_t sum_floats(const depthwise_shape& s) {
-    return batch_parts(s) * ceil_div(s.channels, block_channels) * s.kernel_h * s.kernel_w *
-           block_channels;
+std::int64_t depthwise_weight_gradient_scratch(const depthwise_shape& shape, int threads) {
+    return batch_parts(shape) * depthwise_sum_floats(shape) +
+           threads * depthwise_buffer_floats(shape) + block_channels;
 }
 
-}  // namespace
+template <class T>
+void depthwise_add_weight_gradient(const depthwise_shape& shape, const T* src, const T* diff_dst,
+                                   float* sums, float* buffer) {
+    run(shape, {0, shape.batch, 0, channel_blocks(shape)}, src, diff_dst, buffer, sums);
+}
 
-std::int64_t depthwise_weight_gradient_scratch(const depthwise_shape& shape, int threads) {
-    return sum_floats(shape) + threads * plane_floats(shape) + block_channels;
+void depthwise_total(const depthwise_shape& shape, std::int64_t parts, const float* sums,
+                     float* diff_weight) {
+    for (std::int64_t b = 0; b < channel_blocks(shape); ++b) {
+        total_of_block(shape, parts, sums, b, diff_weight);
+    }
 }
 
 template <class T>
 void depthwise_weight_gradient(const depthwise_shape& shape, const T* src, const T* diff_dst,
                                float* diff_weight, float* scratch) {
     const std::int64_t parts = batch_parts(shape);
-    const std::int64_t blocks = ceil_div(shape.channels, block_channels);
+    const std::int64_t blocks = channel_blocks(shape);
     const std::int64_t groups = ceil_div(blocks, group_blocks);
     const std::int64_t taps = shape.kernel_h * shape.kernel_w;
     float* const sums = aligned(scratch);
-    float* const buffers = sums + sum_floats(shape);
+    float* const buffers = sums + parts * depthwise_sum_floats(shape);
 #pragma omp parallel
     {
-        float* const buffer = buffers + omp_get_thread_num() * plane_floats(shape);
+        float* const buffer = buffers + omp_get_thread_num() * depthwise_buffer_floats(shape);
 #pragma omp for schedule(static)
         for (std::int64_t t = 0; t < parts * groups; ++t) {
             const std::int64_t part = t / groups;
@@ -337,28 +381,19 @@ void depthwise_weight_gradient(const depthwise_shape& shape, const T* src, const
                                             std::min(blocks, first_block + group_blocks)};
             float* const task_sums = sums + (part * blocks + first_block) * taps * block_channels;
             std::fill_n(task_sums, (task.last_block - first_block) * taps * block_channels, 0.0F);
-            if constexpr (std::is_same_v<T, bf16>) {
-                HWY_DYNAMIC_DISPATCH(run_task_bf16)(shape, task, src, diff_dst, buffer, task_sums);
-            } else {
-                HWY_DYNAMIC_DISPATCH(run_task_float)(shape, task, src, diff_dst, buffer, task_sums);
-            }
+            run(shape, task, src, diff_dst, buffer, task_sums);
         }
 #pragma omp for schedule(static)
         for (std::int64_t b = 0; b < blocks; ++b) {
-            const std::int64_t c = b * block_channels;
-            const std::int64_t channels = std::min(block_channels, shape.channels - c);
-            for (std::int64_t tap = 0; tap < taps; ++tap) {
-                float total[block_channels] = {};
-                for (std::int64_t part = 0; part < parts; ++part) {
-                    const float* sum = sums + ((part * blocks + b) * taps + tap) * block_channels;
-                    for (std::int64_t i = 0; i < block_channels; ++i) total[i] += sum[i];
-                }
-                std::copy_n(total, channels, diff_weight + tap * shape.channels + c);
-            }
+            total_of_block(shape, parts, sums, b, diff_weight);
         }
     }
 }
 
+template void depthwise_add_weight_gradient(const depthwise_shape&, const float*, const float*,
+                                            float*, float*);
+template void depthwise_add_weight_gradient(const depthwise_shape&, const bf16*, const bf16*,
+                                            float*, float*);
 template void depthwise_weight_gradient(const depthwise_shape&, const float*, const float*, float*,
                                         float*);
 template void depthwise_weight_gradient(const depthwise_shape&, const bf16*, const bf16*, float*,

@@ -36,4 +36,17 @@ template <class T>
 void depthwise_weight_gradient(const depthwise_shape& shape, const T* src, const T* diff_dst,
                                float* diff_weight, float* scratch);
 
+/// The same in parts, for callers that cut the batch themselves. Floats of one part's sums, [blocks of
+/// 16 channels][kernel_h][kernel_w][16], and of the buffer that a thread needs; both begin at a cache
+/// line.
+[[nodiscard]] std::int64_t depthwise_sum_floats(const depthwise_shape& shape);
+[[nodiscard]] std::int64_t depthwise_buffer_floats(const depthwise_shape& shape);
+/// Adds the whole batch of `shape` to the sums, in the calling thread.
+template <class T>
+void depthwise_add_weight_gradient(const depthwise_shape& shape, const T* src, const T* diff_dst,
+                                   float* sums, float* buffer);
+/// diff_weight = the total of the sums of `parts`, which lie one behind the other.
+void depthwise_total(const depthwise_shape& shape, std::int64_t parts, const float* sums,
+                     float* diff_weight);
+
 }  // namespace lathe::kernels

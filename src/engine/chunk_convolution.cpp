@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/chunk_convolution.hpp"
+
+#include <algorithm>
+
+#include "engine/depthwise_weights.hpp"
+
+namespace lathe::detail {
+namespace {
+
+/// Adds all further parts to the first.
+void total(float* sums, std::int64_t count, std::int64_t step, std::int64_t parts) {
+    for (std::int64_t p = 1; p < parts; ++p) {
+        const float* const more = sums + p * step;
+        for (std::int64_t i = 0; i < count; ++i) sums[i] += more[i];
+    }
+}
+
+}  // namespace
+
+pointwise_chunks::pointwise_chunks(const parameter_view& weight, const convolution_shape& chunk,
+                                   const training_context& alone)
+    : weight_(weight),
+      convolution_(chunk, alone.images, onednn_convolution::gradient::data_only, alone),
+      product_(chunk.out_rows(), chunk.out_channels, chunk.in_channels, chunk.in_channels,
+               alone.images, alone) {}
+
+std::int64_t pointwise_chunks::scratch_floats() const {
+    return std::max(convolution_.call_scratch(), product_.scratch_floats());
+}
+
+void pointwise_chunks::arrange_forward(float* arranged, float* plain) const {
+    weight_.read(plain);
+    convolution_.arrange_forward(plain, arranged);
+}
+
+void pointwise_chunks::arrange_backward(float* arranged, float* plain) const {
+    weight_.read(plain);
+    convolution_.arrange_data(plain, arranged);
+}
+
+void pointwise_chunks::add_to_master(float* sums, std::int64_t step, std::int64_t parts,
+                                     float* /*plain*/) const {
+    total(sums, weight_.size(), step, parts);
+    weight_.add_gradient(sums);
+}
+
+template <class T>
+bool depthwise_chunks<T>::takes(const convolution_shape& shape) {
+    return kernels::has_depthwise_rows(depthwise_of(shape));
+}
+
+template <class T>
+depthwise_chunks<T>::depthwise_chunks(const parameter_view& weight, const convolution_shape& chunk)
+    : weight_(weight), shape_(depthwise_of(chunk)) {}
+
+template <class T>
+void depthwise_chunks<T>::arrange_forward(float* arranged, float* plain) const {
+    weight_.read(plain);
+    transpose(plain, shape_.channels, shape_.kernel_h * shape_.kernel_w, arranged);
+}
+
+template <class T>
+void depthwise_chunks<T>::add_to_master(float* sums, std::int64_t step, std::int64_t parts,
+                                        float* plain) const {
+    float* const by_tap = plain + rounded(weight_.size());
+    total(sums, sum_floats(), step, parts);
+    kernels::depthwise_total(shape_, 1, sums, by_tap);
+    transpose(by_tap, shape_.kernel_h * shape_.kernel_w, shape_.channels, plain);
+    weight_.add_gradient(plain);
+}
+
+template class depthwise_chunks<float>;
+template class depthwise_chunks<kernels::bf16>;
+
+}  // namespace lathe::detail

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// Convolutions of one chunk of images, called by many threads at once, and their weights.
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+
+#include "engine/kernels/depthwise.hpp"
+#include "engine/kernels/depthwise_rows.hpp"
+#include "engine/onednn_convolution.hpp"
+#include "engine/train_matmul.hpp"
+
+namespace lathe::detail {
+
+/// Weights are arranged once for each direction; `plain` is scratch for that. Each thread makes its own
+/// calls, with its own scratch and, cleared before, its own sums of the weight gradient.
+template <class C>
+concept ChunkConvolution =
+    requires(const C& c, const void* image, void* result, float* memory, std::int64_t n) {
+        { c.arranged_floats() } -> std::same_as<std::int64_t>;
+        { c.plain_floats() } -> std::same_as<std::int64_t>;
+        { c.sum_floats() } -> std::same_as<std::int64_t>;
+        { c.scratch_floats() } -> std::same_as<std::int64_t>;
+        c.arrange_forward(memory, memory);          // arranged, plain
+        c.arrange_backward(memory, memory);         // what arrange_forward left, plain
+        c.forward_call(memory, memory)(image, result);   // arranged, scratch; x, y
+        c.data_call(memory, memory)(image, result);      // arranged, scratch; dy, dx
+        c.weight_call(memory, memory)(image, image);     // sums, scratch; dy, x
+        c.add_to_master(memory, n, n, memory);  // sums of n threads, n floats apart; plain
+    };
+
+/// 1x1 with stride 1, by oneDNN.
+class pointwise_chunks {
+public:
+    /// `alone`: a context of one thread.
+    pointwise_chunks(const parameter_view& weight, const convolution_shape& chunk,
+                     const training_context& alone);
+
+    [[nodiscard]] std::int64_t arranged_floats() const { return convolution_.arranged_floats(); }
+    [[nodiscard]] std::int64_t plain_floats() const { return weight_.size(); }
+    [[nodiscard]] std::int64_t sum_floats() const { return weight_.size(); }
+    [[nodiscard]] std::int64_t scratch_floats() const;
+
+    void arrange_forward(float* arranged, float* plain) const;
+    void arrange_backward(float* arranged, float* plain) const;
+    [[nodiscard]] auto forward_call(const float* arranged, float* scratch) const {
+        return convolution_.forward_call(arranged, scratch);
+    }
+    [[nodiscard]] auto data_call(const float* arranged, float* scratch) const {
+        return convolution_.data_call(arranged, scratch);
+    }
+    [[nodiscard]] auto weight_call(float* sums, float* scratch) const {
+        return product_.call(sums, scratch);
+    }
+    void add_to_master(float* sums, std::int64_t step, std::int64_t parts, float* plain) const;
+
+private:
+    parameter_view weight_;
+    onednn_convolution convolution_;
+    weight_gradient_matmul product_;
+};
+
+/// Depthwise, by our own kernels on images of T. Both directions read the same arranged weights.
+template <class T>
+class depthwise_chunks {
+public:
+    [[nodiscard]] static bool takes(const convolution_shape& shape);
+    depthwise_chunks(const parameter_view& weight, const convolution_shape& chunk);
+
+    [[nodiscard]] std::int64_t arranged_floats() const { return weight_.size(); }
+    [[nodiscard]] std::int64_t plain_floats() const { return 2 * rounded(weight_.size()); }
+    [[nodiscard]] std::int64_t sum_floats() const { return kernels::depthwise_sum_floats(shape_); }
+    [[nodiscard]] std::int64_t scratch_floats() const {
+        return kernels::depthwise_buffer_floats(shape_);
+    }
+
+    void arrange_forward(float* arranged, float* plain) const;
+    void arrange_backward(float* /*arranged*/, float* /*plain*/) const {}
+    [[nodiscard]] auto forward_call(const float* arranged, float* /*scratch*/) const {
+        return [=, this](const void* x, void* y) {
+            kernels::depthwise_forward(shape_, {}, static_cast<const T*>(x), arranged, nullptr,
+                                       static_cast<T*>(y));
+        };
+    }
+    [[nodiscard]] auto data_call(const float* arranged, float* /*scratch*/) const {
+        return [=, this](const void* dy, void* dx) {
+            kernels::depthwise_data_gradient(shape_, static_cast<const T*>(dy), arranged,
+                                             static_cast<T*>(dx));
+        };
+    }
+    [[nodiscard]] auto weight_call(float* sums, float* scratch) const {
+        return [=, this](const void* dy, const void* x) {
+            kernels::depthwise_add_weight_gradient(shape_, static_cast<const T*>(x),
+                                                   static_cast<const T*>(dy), sums, scratch);
+        };
+    }
+    void add_to_master(float* sums, std::int64_t step, std::int64_t parts, float* plain) const;
+
+private:
+    parameter_view weight_;
+    kernels::depthwise_shape shape_;
+};
+
+}  // namespace lathe::detail

@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/train_chunked.hpp"
+
+#include <algorithm>
+
+#include "engine/chunk_convolution.hpp"
+#include "engine/kernels/batch_norm_passes.hpp"
+#include "engine/kernels/elementwise.hpp"
+
+namespace lathe::detail {
+namespace {
+
+/// The larger of a chunk's input and output: with the other one and the normalized input it fits in
+/// the second-level cache of current servers.
+constexpr std::int64_t chunk_bytes = 256 * 1024;
+
+/// Images in a chunk: all chunks are alike, and there is one at least for each thread.
+std::int64_t chunk_images(const convolution_shape& s, const training_context& c) {
+    const std::int64_t values = std::max(s.in_h * s.in_w * s.in_channels,
+                                         s.out_h * s.out_w * s.out_channels);
+    const std::int64_t most = std::max<std::int64_t>(s.batch / c.threads, 1);
+    std::int64_t images =
+        std::clamp<std::int64_t>(chunk_bytes / (values * size_of(c.images)), 1, most);
+    while (s.batch % images != 0) --images;
+    return images;
+}
+
+/// The batch norm in front, as the layer uses it.
+struct front {
+    parameter_view scale, shift;
+    std::optional<activation> act;
+    float epsilon;
+};
+
+std::optional<front> make_front(const std::optional<norm_in_front>& norm,
+                                const training_context& c) {
+    if (!norm) return {};
+    return front{parameter_view(norm->op.scale, c.access), parameter_view(norm->op.shift, c.access),
+                 norm->act, norm->op.epsilon};
+}
+
+/// Rows and channels of the images of one chunk.
+struct chunk_tensor {
+    std::int64_t rows, channels;
+    [[nodiscard]] std::int64_t values() const { return rows * channels; }
+};
+
+/// Memory that is cut into pieces, each of which begins at a cache line. Counts without memory.
+class piece_counter {
+public:
+    std::int64_t take(std::int64_t floats) {
+        const std::int64_t at = total_;
+        total_ += rounded(floats);
+        return at;
+    }
+    [[nodiscard]] std::int64_t total() const { return total_; }
+
+private:
+    std::int64_t total_ = 0;
+};
+
+template <class T, ChunkConvolution Convolution>
+class chunked_layer {
+public:
+    chunked_layer(Convolution convolution, std::optional<front> norm, std::int64_t chunks,
+                  chunk_tensor in, chunk_tensor out, int threads)
+        : convolution_(std::move(convolution)), norm_(std::move(norm)), chunks_(chunks), in_(in),
+          out_(out), passes_(kernels::batch_norm_passes_for<T>()) {
+        piece_counter thread;
+        weight_sums_ = thread.take(convolution_.sum_floats());
+        input_ = thread.take(floats_for<T>(in_.values()));
+        input_gradient_ = thread.take(floats_for<T>(in_.values()));
+        output_gradient_ = thread.take(floats_for<T>(out_.values()));
+        scratch_ = thread.take(convolution_.scratch_floats());
+        of_thread_ = thread.total();
+        piece_counter shared;
+        plain_ = shared.take(convolution_.plain_floats());
+        sums_ = shared.take(norm_ ? chunks_ * 2 * in_.channels : 0);
+        diff_scale_ = shared.take(norm_ ? in_.channels : 0);
+        diff_shift_ = shared.take(norm_ ? in_.channels : 0);
+        threads_ = shared.take(threads * of_thread_);
+        all_scratch_ = shared.total();
+    }
+
+    [[nodiscard]] training_recipe recipe() const {
+        training_recipe r;
+        r.keeps_inputs = true;
+        r.gradient_optional = !norm_;
+        r.accumulates = !norm_;
+        r.saved_floats = arranged_at() + rounded(convolution_.arranged_floats());
+        r.forward_scratch = r.backward_scratch = all_scratch_;
+        r.takes_moments = norm_.has_value();
+        r.leaves_gradient_unfinished = norm_.has_value();
+        r.finishes_gradient = true;
+        r.moment_chunks = chunks_;
+        r.moment_floats = chunks_ * 2 * out_.channels;
+        r.forward = [layer = *this](const forward_memory& m) { layer.forward(m); };
+        r.backward = [layer = *this](const backward_memory& m) { layer.backward(m); };
+        return r;
+    }
+
+private:
+    [[nodiscard]] std::int64_t arranged_at() const {
+        return norm_ ? norm_state::floats(in_.channels) : 0;
+    }
+    [[nodiscard]] float* thread_memory(float* scratch) const {
+        return scratch + threads_ + omp_get_thread_num() * of_thread_;
+    }
+    [[nodiscard]] T* values(float* memory, std::int64_t at) const {
+        return reinterpret_cast<T*>(memory + at);
+    }
+    [[nodiscard]] static kernels::normalization normalization_of(const norm_state& s) {
+        return {s.mean, s.factor, s.shift};
+    }
+    [[nodiscard]] float* cleared_sums(float* sums, std::int64_t chunk, std::int64_t channels) const {
+        float* const of_chunk = sums + 2 * chunk * channels;
+        std::fill_n(of_chunk, 2 * channels, 0.0F);
+        return of_chunk;
+    }
+
+    void forward(const forward_memory& m) const {
+        float* const arranged = m.saved + arranged_at();
+        prepare([&] { convolution_.arrange_forward(arranged, m.scratch + plain_); });
+        norm_state state{};
+        if (norm_) {
+            state = norm_state::in(m.saved, in_.channels);
+            norm_->scale.read(state.scale);
+            norm_->shift.read(state.shift);
+        }
+#pragma omp parallel
+        {
+            const thread_scope alone(1);
+            const kernels::index_range mine = kernels::part_of_this_thread(chunks_);
+            float* const memory = thread_memory(m.scratch);
+            auto convolve = convolution_.forward_call(arranged, memory + scratch_);
+            if (norm_) take_statistics(m, state, mine);
+            // Backwards: what this thread read last is still in its cache.
+            for (std::int64_t k = mine.last; k-- > mine.first;) {
+                const T* const x = activated(m.in<T>() + k * in_.values(), state, memory);
+                T* const y = m.out<T>() + k * out_.values();
+                convolve(x, y);
+                if (m.output_moments == nullptr) continue;
+                passes_.moments(out_.channels, out_.rows, y, y,
+                                cleared_sums(m.output_moments, k, out_.channels));
+            }
+        }
+        if (norm_) std::copy_n(state.mean, in_.channels, m.statistics->mean.data());
+    }
+
+    /// Called by all threads; ends with a barrier.
+    void take_statistics(const forward_memory& m, const norm_state& state,
+                         const kernels::index_range& mine) const {
+        const std::int64_t channels = in_.channels;
+        const bool given = m.input_moments.sums != nullptr;
+        for (std::int64_t k = mine.first; !given && k < mine.last; ++k) {
+            const T* const x = m.in<T>() + k * in_.values();
+            passes_.moments(channels, in_.rows, x, x,
+                            cleared_sums(m.scratch + sums_, k, channels));
+        }
+#pragma omp barrier
+        const kernels::chunk_moments moments{
+            given ? m.input_moments.sums : m.scratch + sums_,
+            kernels::row_chunks::of(chunks_ * in_.rows, given ? m.input_moments.chunks : chunks_)};
+        kernels::finish_moments(moments, channels, m.in<T>(), norm_->epsilon,
+                                kernels::part_of_this_thread(channels),
+                                {state.scale, state.mean, m.statistics->variance.data(),
+                                 state.inv_std, state.factor});
+#pragma omp barrier
+    }
+
+    /// What the convolution reads.
+    [[nodiscard]] const T* activated(const T* x, const norm_state& state, float* memory) const {
+        if (!norm_) return x;
+        T* const y = values(memory, input_);
+        passes_.normalize(norm_->act, in_.channels, in_.rows, x, normalization_of(state), y, false);
+        return y;
+    }
+
+    void backward(const backward_memory& m) const {
+        float* const arranged = m.saved + arranged_at();
+        float* const plain = m.scratch + plain_;
+        prepare([&] { convolution_.arrange_backward(arranged, plain); });
+        norm_state state{};
+        if (norm_) state = norm_state::in(m.saved, in_.channels);
+        std::int64_t team = 1;
+#pragma omp parallel
+        {
+            const thread_scope alone(1);
+            const kernels::index_range mine = kernels::part_of_this_thread(chunks_);
+            float* const memory = thread_memory(m.scratch);
+            float* const sums = memory + weight_sums_;
+            std::fill_n(sums, convolution_.sum_floats(), 0.0F);
+            auto add_weight_gradient = convolution_.weight_call(sums, memory + scratch_);
+            auto data_gradient = convolution_.data_call(arranged, memory + scratch_);
+            for (std::int64_t k = mine.first; k < mine.last; ++k) {
+                const T* const x = activated(m.in<T>() + k * in_.values(), state, memory);
+                const T* const dy = finished_gradient(m, k, memory);
+                add_weight_gradient(dy, x);
+                if (m.diff_in<T>() == nullptr) continue;
+                T* const dx = input_gradient_place(m, k, memory);
+                data_gradient(dy, dx);
+                leave_input_gradient(m, k, dx, state);
+            }
+            if (norm_) finish_norm(m, state, mine);
+#pragma omp single nowait
+            team = omp_get_num_threads();
+        }
+        prepare([&] {
+            convolution_.add_to_master(m.scratch + threads_ + weight_sums_, of_thread_, team, plain);
+        });
+        if (norm_) {
+            norm_->scale.add_gradient(m.scratch + diff_scale_);
+            norm_->shift.add_gradient(m.scratch + diff_shift_);
+        }
+    }
+
+    /// The chunk's output gradient; where the batch norm behind has left it unfinished, a finished copy.
+    [[nodiscard]] const T* finished_gradient(const backward_memory& m, std::int64_t k,
+                                             float* memory) const {
+        const T* const dy = m.diff_out<T>() + k * out_.values();
+        if (m.unfinished == nullptr) return dy;
+        const norm_state behind = norm_state::in(m.unfinished, out_.channels);
+        T* const finished = values(memory, output_gradient_);
+        passes_.gradient({}, out_.channels, out_.rows,
+                         static_cast<const T*>(m.output) + k * out_.values(), dy,
+                         normalization_of(behind), {behind.slope, behind.offset}, finished, false);
+        return finished;
+    }
+
+    [[nodiscard]] T* input_gradient_place(const backward_memory& m, std::int64_t k,
+                                          float* memory) const {
+        return m.diff_inputs[0].accumulate ? values(memory, input_gradient_)
+                                           : m.diff_in<T>() + k * in_.values();
+    }
+
+    void leave_input_gradient(const backward_memory& m, std::int64_t k, T* dx,
+                              const norm_state& state) const {
+        if (norm_) {
+            passes_.activation_gradient(norm_->act, in_.channels, in_.rows,
+                                        m.in<T>() + k * in_.values(), dx, normalization_of(state),
+                                        cleared_sums(m.scratch + sums_, k, in_.channels));
+        } else if (m.diff_inputs[0].accumulate) {
+            kernels::add_inplace(in_.values(), dx, m.diff_in<T>() + k * in_.values());
+        }
+    }
+
+    /// Called by all threads.
+    void finish_norm(const backward_memory& m, const norm_state& state,
+                     const kernels::index_range& mine) const {
+        const std::int64_t channels = in_.channels;
+#pragma omp barrier
+        kernels::finish_gradient_sums(
+            chunks_, chunks_ * in_.rows, channels, kernels::part_of_this_thread(channels),
+            {m.scratch + sums_, state.inv_std, state.factor, m.scratch + diff_scale_,
+             m.scratch + diff_shift_, state.slope, state.offset});
+        if (m.leave_unfinished) return;
+#pragma omp barrier
+        for (std::int64_t k = mine.last; k-- > mine.first;) {
+            T* const dx = m.diff_in<T>() + k * in_.values();
+            passes_.gradient({}, channels, in_.rows, m.in<T>() + k * in_.values(), dx,
+                             normalization_of(state), {state.slope, state.offset}, dx, false);
+        }
+    }
+
+    /// Weights are arranged by one thread, with primitives made for one.
+    template <class Body>
+    static void prepare(const Body& body) {
+        const thread_scope alone(1);
+        body();
+    }
+
+    Convolution convolution_;
+    std::optional<front> norm_;
+    std::int64_t chunks_;
+    chunk_tensor in_, out_;
+    kernels::batch_norm_passes<T> passes_;
+    // Places in scratch: of one thread, then of all.
+    std::int64_t weight_sums_, input_, input_gradient_, output_gradient_, scratch_, of_thread_;
+    std::int64_t plain_, sums_, diff_scale_, diff_shift_, threads_, all_scratch_;
+};
+
+}  // namespace
+
+norm_state norm_state::in(float* memory, std::int64_t channels) {
+    const std::int64_t step = rounded(channels);
+    return {memory,            memory + step,     memory + 2 * step, memory + 3 * step,
+            memory + 4 * step, memory + 5 * step, memory + 6 * step};
+}
+
+bool is_chunked(const parameter_view& weight, const convolution_shape& s) {
+    if (s.is_depthwise()) return depthwise_chunks<float>::takes(s);
+    return s.is_pointwise() && s.stride == extent2{1, 1} && weight.is_strided_matrix();
+}
+
+training_recipe train_chunked(const parameter_view& weight, const convolution_shape& shape,
+                              const std::optional<norm_in_front>& norm, const training_context& c) {
+    convolution_shape s = shape;
+    s.batch = chunk_images(shape, c);
+    const std::int64_t chunks = shape.batch / s.batch;
+    const training_context alone{c.net, s.batch, 1, c.access, c.primitives, c.stream, c.images};
+    const chunk_tensor in{s.in_rows(), s.in_channels};
+    const chunk_tensor out{s.out_rows(), s.out_channels};
+    return with_stored(c.images, [&]<class T>(T) {
+        const auto layer = [&](auto convolution) {
+            using layer_type = chunked_layer<T, decltype(convolution)>;
+            return layer_type(std::move(convolution), make_front(norm, c), chunks, in, out, c.threads)
+                .recipe();
+        };
+        return s.is_depthwise() ? layer(depthwise_chunks<T>(weight, s))
+                                : layer(pointwise_chunks(weight, s, alone));
+    });
+}
+
+}  // namespace lathe::detail
