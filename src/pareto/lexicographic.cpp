@@ -104,16 +104,17 @@ void lexicographic_order::sort_range(const objective_view& points, std::size_t f
     }
     const auto values = points.column(column);
     distribute(leading_bits(values, items), items);
-    std::size_t tied = 0;   // with the item before
-    bool equal = true;      // those that tie
+    std::size_t tied = 0;  // with the item before
+    unsigned unequal = 0;  // some that tie
     for (std::size_t i = 1; i < n; ++i) {
         const bool tie = sorted_by(items[i]) == sorted_by(items[i - 1]);
         tied += tie ? 1U : 0U;
-        equal &= !tie | (values[index_of(items[i])] == values[index_of(items[i - 1])]);
+        const bool same = values[index_of(items[i])] == values[index_of(items[i - 1])];
+        unequal |= (tie ? 1U : 0U) & (same ? 0U : 1U);
     }
     const std::size_t next = unequal == 0 ? column + 1 : column;
     if (tied == 0 || next == points.objectives()) return;
-    if (equal && 4 * tied > n) {
+    if (unequal == 0 && 4 * tied > n) {
         sort_ties(points, first, last, next);
     } else {
         sort_runs(points, first, last, next);
