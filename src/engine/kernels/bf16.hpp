@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Brain floating point: the upper half of a float32, as oneDNN's bf16. Feature maps may be stored in
-// it; every kernel computes in float32.
+// it; every kernel computes in float32. Rounding is to nearest, ties to even; where the CPU has its own
+// conversion, kernels take it, and it makes subnormal numbers zero.
 #pragma once
 
 #include <bit>
