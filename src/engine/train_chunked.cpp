@@ -118,6 +118,14 @@ private:
         return of_chunk;
     }
 
+    template <class Body>
+    static void for_each_chunk(const kernels::index_range& mine, bool from_the_end,
+                               const Body& body) {
+        for (std::int64_t i = mine.first; i < mine.last; ++i) {
+            body(from_the_end ? mine.last - 1 - (i - mine.first) : i);
+        }
+    }
+
     void forward(const forward_memory& m) const {
         float* const arranged = m.saved + arranged_at();
         prepare([&] { convolution_.arrange_forward(arranged, m.scratch + plain_); });
@@ -134,15 +142,14 @@ private:
             float* const memory = thread_memory(m.scratch);
             auto convolve = convolution_.forward_call(arranged, memory + scratch_);
             if (norm_) take_statistics(m, state, mine);
-            // Backwards: what this thread read last is still in its cache.
-            for (std::int64_t k = mine.last; k-- > mine.first;) {
+            for_each_chunk(mine, m.from_the_end, [&](std::int64_t k) {
                 const T* const x = activated(m.in<T>() + k * in_.values(), state, memory);
                 T* const y = m.out<T>() + k * out_.values();
                 convolve(x, y);
-                if (m.output_moments == nullptr) continue;
+                if (m.output_moments == nullptr) return;
                 passes_.moments(out_.channels, out_.rows, y, y,
                                 cleared_sums(m.output_moments, k, out_.channels));
-            }
+            });
         }
         if (norm_) std::copy_n(state.mean, in_.channels, m.statistics->mean.data());
     }
@@ -152,10 +159,12 @@ private:
                          const kernels::index_range& mine) const {
         const std::int64_t channels = in_.channels;
         const bool given = m.input_moments.sums != nullptr;
-        for (std::int64_t k = mine.first; !given && k < mine.last; ++k) {
-            const T* const x = m.in<T>() + k * in_.values();
-            passes_.moments(channels, in_.rows, x, x,
-                            cleared_sums(m.scratch + sums_, k, channels));
+        if (!given) {
+            for_each_chunk(mine, !m.from_the_end, [&](std::int64_t k) {
+                const T* const x = m.in<T>() + k * in_.values();
+                passes_.moments(channels, in_.rows, x, x,
+                                cleared_sums(m.scratch + sums_, k, channels));
+            });
         }
 #pragma omp barrier
         const kernels::chunk_moments moments{
@@ -192,15 +201,15 @@ private:
             std::fill_n(sums, convolution_.sum_floats(), 0.0F);
             auto add_weight_gradient = convolution_.weight_call(sums, memory + scratch_);
             auto data_gradient = convolution_.data_call(arranged, memory + scratch_);
-            for (std::int64_t k = mine.first; k < mine.last; ++k) {
+            for_each_chunk(mine, m.from_the_end, [&](std::int64_t k) {
                 const T* const x = activated(m.in<T>() + k * in_.values(), state, memory);
                 const T* const dy = finished_gradient(m, k, memory);
                 add_weight_gradient(dy, x);
-                if (m.diff_in<T>() == nullptr) continue;
+                if (m.diff_in<T>() == nullptr) return;
                 T* const dx = input_gradient_place(m, k, memory);
                 data_gradient(dy, dx);
                 leave_input_gradient(m, k, dx, state);
-            }
+            });
             if (norm_) finish_norm(m, state, mine);
 #pragma omp single nowait
             team = omp_get_num_threads();
@@ -255,11 +264,11 @@ private:
              m.scratch + diff_shift_, state.slope, state.offset});
         if (m.leave_unfinished) return;
 #pragma omp barrier
-        for (std::int64_t k = mine.last; k-- > mine.first;) {
+        for_each_chunk(mine, !m.from_the_end, [&](std::int64_t k) {
             T* const dx = m.diff_in<T>() + k * in_.values();
             passes_.gradient({}, channels, in_.rows, m.in<T>() + k * in_.values(), dx,
                              normalization_of(state), {state.slope, state.offset}, dx, false);
-        }
+        });
     }
 
     /// Weights are arranged by one thread, with primitives made for one.

@@ -30,6 +30,7 @@ struct forward_memory {
     norm_statistics* statistics = nullptr;
     given_moments input_moments = {};
     float* output_moments = nullptr;  ///< null: nobody wants them
+    bool from_the_end = false;        ///< chunks in descending order
 
     template <class T>
     [[nodiscard]] const T* in(std::size_t i = 0) const {
@@ -54,6 +55,7 @@ struct backward_memory {
     std::vector<gradient_target> diff_inputs;
     float* saved = nullptr;
     float* scratch = nullptr;
+    bool from_the_end = false;      ///< chunks in descending order
     bool leave_unfinished = false;  ///< the layer in front finishes diff_inputs[0]
     float* unfinished = nullptr;    ///< norm_state with which to finish diff_output; null: it is finished
 

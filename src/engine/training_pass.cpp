@@ -134,10 +134,14 @@ struct training_pass::state {
         m.scratch = floats_at(plan.forward_scratch[i]);
         m.statistics = &statistics[static_cast<std::size_t>(layer.first)];
         m.output_moments = floats_at(plan.moments[i]);
+        m.from_the_end = starts_from_the_end(i);
         if (layer.recipe.takes_moments) m.input_moments = moments_of(layer.inputs[0]);
         const stopwatch watch(counters.kernel_seconds);
         layer.recipe.forward(m);
     }
+
+    /// Turns at each layer: what the one before has touched last is still in the cache.
+    [[nodiscard]] static bool starts_from_the_end(std::size_t layer) { return layer % 2 == 1; }
 
     [[nodiscard]] bool leaves_unfinished(std::size_t i) const {
         const int maker = plan.maker(plan.layers[i].inputs[0]);
@@ -153,6 +157,7 @@ struct training_pass::state {
         m.diff_output = gradient(layer.output);
         m.saved = floats_at(plan.saved[i]);
         m.scratch = floats_at(plan.backward_scratch[i]);
+        m.from_the_end = starts_from_the_end(i);
         m.leave_unfinished = leaves_unfinished(i);
         if (const int behind = plan.unfinished_by[i]; behind >= 0) {
             m.unfinished = floats_at(plan.saved[static_cast<std::size_t>(behind)]);

@@ -6,17 +6,25 @@
 namespace lathe {
 namespace {
 
-/// Calls run(position in the base, position in the dense tensor, length) for every contiguous run of
-/// the innermost dimension, in row-major order.
+bool is_whole(const std::vector<index_range>& ranges, std::int64_t size) {
+    return ranges.size() == 1 && ranges.front() == index_range{0, size};
+}
+
+/// Calls run(position in the base, position in the dense tensor, length) for every contiguous run, in
+/// row-major order. Whole inner dimensions are one run with the dimension outside of them.
 template <class Run>
 void for_each_run(const param_region& region, const std::vector<std::int64_t>& full_shape, Run run) {
-    const std::size_t rank = full_shape.size();
+    std::size_t last = full_shape.size() - 1;
+    std::size_t inner = 1;
+    for (; last > 0 && is_whole(region.ranges[last], full_shape[last]); --last) {
+        inner *= static_cast<std::size_t>(full_shape[last]);
+    }
     std::size_t dense = 0;
     const auto visit = [&](const auto& self, std::size_t d, std::size_t base) -> void {
         for (const auto& r : region.ranges[d]) {
-            if (d + 1 == rank) {
-                const auto length = static_cast<std::size_t>(r.end - r.begin);
-                run(base + static_cast<std::size_t>(r.begin), dense, length);
+            if (d == last) {
+                const auto length = static_cast<std::size_t>(r.end - r.begin) * inner;
+                run((base + static_cast<std::size_t>(r.begin)) * inner, dense, length);
                 dense += length;
                 continue;
             }
