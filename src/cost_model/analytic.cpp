@@ -55,11 +55,12 @@ roofline guess_roofline(const fingerprint& machine) {
 
 nanoseconds roofline_latency(const program& p, const roofline& r) {
     const double peak = r.macs_per_second * static_cast<double>(p.target.threads);
+    const double call = r.seconds_per_step * static_cast<double>(p.tiles());
     double seconds = 0.0;
     for (const auto& step : p.steps) {
         seconds += std::max(static_cast<double>(step.macs.value) / peak,
                             static_cast<double>(step.traffic.value) / r.bytes_per_second) +
-                   r.seconds_per_step;
+                   call;
     }
     return nanoseconds(seconds * 1e9);
 }

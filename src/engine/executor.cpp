@@ -85,36 +85,62 @@ struct executor::state {
                         fmt::format("give at least {} bytes aligned to {}", needed(), alignment));
         }
         const auto& lowered = shared->lowered;
-        for (std::size_t i = 0; i < lowered.recipes.size(); ++i) {
-            const auto& recipe = lowered.recipes[i];
-            detail::step_memory m;
-            for (const auto in : recipe.inputs) m.inputs.push_back(value(in));
-            m.output = value(recipe.output);
-            if (lowered.scratch_of_step[i] >= 0) m.scratch = buffer(lowered.scratch_of_step[i]);
-            m.weights = shared->packed.data() + lowered.weight_offsets[i];
-            steps.push_back(recipe.bind(m));
+        steps.resize(lowered.recipes.size());
+        for (std::size_t i = 0; i < steps.size(); ++i) {
+            const auto& plan = lowered.plan;
+            const std::int32_t calls = touches_batch(plan.steps[i]) ? plan.tiles() : 1;
+            for (std::int32_t tile = 0; tile < calls; ++tile) {
+                steps[i].push_back(lowered.recipes[i].bind(memory_of(i, tile)));
+            }
         }
     }
 
+    /// Whether the step's operands are elsewhere in every tile.
+    [[nodiscard]] bool touches_batch(const program_step& step) const {
+        const auto of_batch = [&](std::int32_t id) {
+            return shared->lowered.plan.buffers[static_cast<std::size_t>(id)].holds_batch();
+        };
+        return std::ranges::any_of(step.reads, of_batch) ||
+               std::ranges::any_of(step.writes, of_batch);
+    }
+    [[nodiscard]] detail::step_memory memory_of(std::size_t step, std::int32_t tile) const {
+        const auto& lowered = shared->lowered;
+        const auto& recipe = lowered.recipes[step];
+        detail::step_memory m;
+        for (const auto in : recipe.inputs) m.inputs.push_back(value(in, tile));
+        m.output = value(recipe.output, tile);
+        if (lowered.scratch_of_step[step] >= 0) m.scratch = buffer(lowered.scratch_of_step[step]);
+        m.weights = shared->packed.data() + lowered.weight_offsets[step];
+        return m;
+    }
+
+    void call(std::size_t step, std::int32_t tile) const {
+        const auto& calls = steps[step];
+        calls[calls.size() == 1 ? 0 : static_cast<std::size_t>(tile)](stream);
+    }
     [[nodiscard]] std::size_t needed() const {
         return static_cast<std::size_t>(shared->lowered.plan.plan.arena_bytes);
     }
     [[nodiscard]] std::byte* buffer(std::int32_t id) const {
         return arena + shared->lowered.plan.plan.offsets[static_cast<std::size_t>(id)];
     }
-    [[nodiscard]] float* value(value_id v) const {
-        return reinterpret_cast<float*>(
-            buffer(shared->lowered.buffer_of_value[static_cast<std::size_t>(v)]));
+    [[nodiscard]] float* value(value_id v, std::int32_t tile) const {
+        const auto& plan = shared->lowered.plan;
+        const auto id = shared->lowered.buffer_of_value[static_cast<std::size_t>(v)];
+        const auto& b = plan.buffers[static_cast<std::size_t>(id)];
+        const std::int64_t slice = b.holds_batch() ? b.bytes / plan.tiles() * tile : 0;
+        return reinterpret_cast<float*>(buffer(id) + slice);
     }
     [[nodiscard]] std::span<float> span_of(value_id v) const {
-        return {value(v), static_cast<std::size_t>(shared->floats[static_cast<std::size_t>(v)])};
+        return {value(v, 0), static_cast<std::size_t>(shared->floats[static_cast<std::size_t>(v)])};
     }
 
     std::shared_ptr<const shared_part> shared;
     aligned_bytes own;
     std::byte* arena = nullptr;
     dnnl::stream stream;
-    std::vector<detail::bound_step> steps;
+    /// Of each step its calls: one for all tiles, or one for each.
+    std::vector<std::vector<detail::bound_step>> steps;
 };
 
 executor::executor(const network& net, const weight_reader& weights,
@@ -146,7 +172,9 @@ const program& executor::plan() const noexcept { return state_->shared->lowered.
 
 void executor::run() {
     const detail::thread_scope threads(plan().target.threads);
-    for (const auto& step : state_->steps) step(state_->stream);
+    for (std::int32_t tile = 0; tile < plan().tiles(); ++tile) {
+        for (std::size_t i = 0; i < state_->steps.size(); ++i) state_->call(i, tile);
+    }
 }
 
 std::vector<nanoseconds> executor::time_steps(int repeats) {
@@ -157,12 +185,16 @@ std::vector<nanoseconds> executor::time_steps(int repeats) {
     }
     const detail::thread_scope threads(plan().target.threads);
     const std::size_t steps = state_->steps.size();
-    std::vector<std::vector<double>> samples(steps);
-    for (int r = 0; r < repeats; ++r) {
-        for (std::size_t i = 0; i < steps; ++i) {
-            const auto start = clock::now();
-            state_->steps[i](state_->stream);
-            samples[i].push_back(std::chrono::duration<double, std::nano>(clock::now() - start).count());
+    const auto rounds = static_cast<std::size_t>(repeats);
+    std::vector<std::vector<double>> samples(steps, std::vector<double>(rounds));
+    for (std::size_t r = 0; r < rounds; ++r) {
+        for (std::int32_t tile = 0; tile < plan().tiles(); ++tile) {
+            for (std::size_t i = 0; i < steps; ++i) {
+                const auto start = clock::now();
+                state_->call(i, tile);
+                samples[i][r] +=
+                    std::chrono::duration<double, std::nano>(clock::now() - start).count();
+            }
         }
     }
     std::vector<nanoseconds> medians;

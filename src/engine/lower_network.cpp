@@ -6,6 +6,7 @@
 
 #include "engine/lowering.hpp"
 #include "lathe/engine/compile.hpp"
+#include "network/batch_tile.hpp"
 #include "network/operation_key.hpp"
 
 namespace lathe::detail {
@@ -41,6 +42,7 @@ public:
     assembler(const network& net, const deployment& target) : net_(net), target_(target) {
         result_.plan.structure = net.structure_hash();
         result_.plan.target = target;
+        result_.plan.tile = batch_tile(net, target);
         result_.plan.exact = true;
         result_.buffer_of_value.assign(net.nodes().size(), -1);
     }
@@ -54,6 +56,7 @@ public:
             add_step(groups[g], static_cast<std::int32_t>(g));
         }
         for (const auto& out : net_.outputs()) buffer_of(out.value).last_step = end;
+        widen_to_batch(result_.plan);
         std::vector<planned_buffer> planned;
         for (const auto& b : result_.plan.buffers) {
             planned.push_back({b.bytes, b.first_step, b.last_step});
@@ -73,7 +76,7 @@ private:
         result_.buffer_of_value[static_cast<std::size_t>(value)] =
             static_cast<std::int32_t>(result_.plan.buffers.size());
         result_.plan.buffers.push_back({net_.at(value).name, kind,
-                                        byte_size(net_.at(value).type, target_.batch), step, step});
+                                        byte_size(net_.at(value).type, result_.plan.tile), step, step});
     }
 
     [[nodiscard]] bool dies_at(value_id value, std::int32_t step) const {
@@ -85,14 +88,14 @@ private:
         const auto& anchor_inputs = net_.at(group.anchor()).inputs;
         const bool read_by_anchor =
             added && std::ranges::find(anchor_inputs, *added) != anchor_inputs.end();
-        const lowering_context context{net_, group, target_.batch, target_.threads,
+        const lowering_context context{net_, group, result_.plan.tile, target_.threads,
                                        added && !read_by_anchor && dies_at(*added, step)};
         step_recipe recipe = std::visit([&](const auto& o) { return lower(o, context); },
                                         context.anchor().operation);
         program_step info;
         info.name = net_.at(group.result()).name;
         info.nodes = group.nodes;
-        info.operation = operation_key(net_, group.nodes, target_.batch);
+        info.operation = operation_key(net_, group.nodes, result_.plan.tile);
         info.implementation = recipe.implementation;
         for (const auto in : recipe.inputs) {
             info.reads.push_back(result_.buffer_of_value[static_cast<std::size_t>(in)]);
@@ -146,7 +149,7 @@ private:
     [[nodiscard]] byte_count traffic(const step_recipe& recipe) const {
         std::int64_t bytes = byte_size(net_.at(recipe.output).type, target_.batch);
         for (const auto in : recipe.inputs) bytes += byte_size(net_.at(in).type, target_.batch);
-        return byte_count(bytes + recipe.weight_bytes);
+        return byte_count(bytes + recipe.weight_bytes * result_.plan.tiles());
     }
 
     const network& net_;

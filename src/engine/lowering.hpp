@@ -45,7 +45,7 @@ struct step_recipe {
 struct lowering_context {
     const network& net;
     const layer_group& group;
-    std::int64_t batch;
+    std::int64_t batch;  ///< images of a call: one tile
     int threads;
     bool residual_dies;  ///< the residual may be overwritten: nobody else reads it, before or after
 

@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "lathe/network/program.hpp"
+#include "network/batch_tile.hpp"
 #include "network/fusion.hpp"
 #include "network/operation_key.hpp"
 
@@ -31,6 +32,7 @@ public:
     assembler(const network& net, const deployment& target) : net_(net), groups_(detail::fuse(net)) {
         result_.structure = net.structure_hash();
         result_.target = target;
+        result_.tile = detail::batch_tile(net, target);
         buffer_of_.assign(net.nodes().size(), -1);
         last_reader_.assign(net.nodes().size(), -1);
         for (std::size_t g = 0; g < groups_.size(); ++g) {
@@ -51,6 +53,7 @@ public:
             b.kind = buffer_kind::output;
             b.last_step = end;
         }
+        detail::widen_to_batch(result_);
         std::vector<planned_buffer> planned;
         for (const auto& b : result_.buffers) {
             planned.push_back({b.bytes, b.first_step, b.last_step});
@@ -65,7 +68,7 @@ private:
     void new_buffer(value_id value, buffer_kind kind, std::int32_t step) {
         buffer_of_[at(value)] = static_cast<std::int32_t>(result_.buffers.size());
         result_.buffers.push_back({net_.at(value).name, kind,
-                                   byte_size(net_.at(value).type, result_.target.batch), step, step});
+                                   byte_size(net_.at(value).type, result_.tile), step, step});
     }
 
     /// Values from outside of the group, each once.
@@ -98,7 +101,7 @@ private:
         program_step info;
         info.name = net_.at(g.result()).name;
         info.nodes = g.nodes;
-        info.operation = detail::operation_key(net_, g.nodes, result_.target.batch);
+        info.operation = detail::operation_key(net_, g.nodes, result_.tile);
         for (const auto in : reads(g)) {
             info.reads.push_back(buffer_of_[at(in)]);
             info.traffic += byte_count(byte_size(net_.at(in).type, result_.target.batch));
@@ -112,7 +115,7 @@ private:
         info.writes.push_back(buffer_of_[at(g.result())]);
         const byte_count weights = weight_bytes(g);
         info.traffic += byte_count(byte_size(net_.at(g.result()).type, result_.target.batch));
-        info.traffic += weights;
+        info.traffic += byte_count(weights.value * result_.tiles());
         result_.weight_bytes += weights;
         for (const auto id : g.nodes) {
             info.macs += mac_count(node_macs(net_, net_.at(id)).value * result_.target.batch);

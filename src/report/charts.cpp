@@ -293,11 +293,13 @@ std::string memory_figure(const scenario_report& s) {
         if (used[k])
             legend += legend_box(fmt::format("buffer {}", buffer_classes[k]), buffer_names[k]);
     }
+    const std::string tiles =
+        p.tiles() == 1 ? "" : fmt::format(", {} of {} images at a time", p.tile, p.target.batch);
     return figure(
-        fmt::format("Memory of {}: arena {}, no plan can take less than {}, weights {}",
+        fmt::format("Memory of {}: arena {}, no plan can take less than {}, weights {}{}",
                     s.choice.scenario, format_bytes(static_cast<double>(p.plan.arena_bytes)),
                     format_bytes(static_cast<double>(p.plan.lower_bound)),
-                    format_bytes(static_cast<double>(p.weight_bytes.value))),
+                    format_bytes(static_cast<double>(p.weight_bytes.value)), tiles),
         legend, c.str());
 }
 

@@ -42,6 +42,7 @@ inline lathe::program compile(const lathe::network& net, const lathe::deployment
     program p;
     p.structure = net.structure_hash();
     p.target = d;
+    p.tile = d.batch;
     p.exact = true;
     for (const node& n : net.nodes()) {
         const auto count = element_count(n.type, d.batch);

@@ -11,11 +11,13 @@ TEST_CASE("the compile without the engine is a lower bound of the exact one, ste
     for (std::uint64_t seed = 0; seed < 80; ++seed) {
         CAPTURE(seed);
         const network net = reference::random_network(rng(seed, 5), 1 + static_cast<std::int64_t>(seed % 12));
-        const deployment target{.batch = seed % 2 == 0 ? 1 : 7};
+        const std::int32_t batches[] = {1, 7, 600};  // the last in tiles
+        const deployment target{.batch = batches[seed % 3]};
         const program exact = compile(net, target);
         const program bound = compile_lower_bound(net, target);
         CHECK(exact.exact);
         CHECK_FALSE(bound.exact);
+        CHECK(bound.tile == exact.tile);
         CHECK(bound.plan.lower_bound <= exact.plan.lower_bound);
         CHECK(bound.peak_memory() <= exact.peak_memory());
         REQUIRE(bound.steps.size() == exact.steps.size());

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <malloc.h>
 
+#include "lathe/engine/compile.hpp"
 #include "lathe/engine/executor.hpp"
 #include "reference/random_network.hpp"
 
@@ -68,8 +69,8 @@ struct taken {
     std::size_t bytes, blocks, retained;
 };
 
-taken by_one_call(const network& net) {
-    executor run(net, arbitrary_weights(), calibrated_statistics::neutral(net), {});
+taken by_one_call(const network& net, const deployment& target = {}) {
+    executor run(net, arbitrary_weights(), calibrated_statistics::neutral(net), target);
     std::ranges::fill(run.input(), 0.5F);
     run.run();
     const std::size_t before = mallinfo2().uordblks;
@@ -80,11 +81,10 @@ taken by_one_call(const network& net) {
     return {taken_bytes, taken_blocks, mallinfo2().uordblks - before};
 }
 
-}  // namespace
-
-TEST_CASE("a call of our own kernels takes nothing from the heap") {
+/// Every layer that runs without oneDNN, on square images of 8 channels.
+network own_kernels(std::int64_t size) {
     network_builder b;
-    auto x = b.input("image", image_type(8, 6, 6));
+    auto x = b.input("image", image_type(8, size, size));
     x = b.add("norm", batch_norm_op{whole("s", {8}), whole("t", {8})}, {x});
     auto y = b.add("act", activation_op{activation::hard_swish}, {x});
     y = b.add("gate", channel_gate_op{whole("a", {4, 8}), whole("b", {4}), whole("c", {8, 4}),
@@ -95,7 +95,17 @@ TEST_CASE("a call of our own kernels takes nothing from the heap") {
     x = b.add("mean", global_pool_op{}, {x});
     x = b.add("soft", softmax_op{}, {x});
     b.output(x, output_role::probabilities);
-    CHECK(by_one_call(std::move(b).build()).bytes == 0);
+    return std::move(b).build();
+}
+
+}  // namespace
+
+TEST_CASE("a call of our own kernels takes nothing from the heap") {
+    CHECK(by_one_call(own_kernels(6)).bytes == 0);
+    const deployment batch{.batch = 16};
+    const network large = own_kernels(96);
+    REQUIRE(compile(large, batch).tiles() > 1);
+    CHECK(by_one_call(large, batch).bytes == 0);
 }
 
 // oneDNN builds a table of arguments on the heap in every execute() and frees it before it returns;
@@ -106,4 +116,11 @@ TEST_CASE("a call of oneDNN's kernels returns all it takes, and takes little") {
     CHECK(t.retained == 0);
     CHECK(t.blocks < 10 * net.nodes().size());
     CHECK(t.bytes < 2048 * net.nodes().size());
+
+    const deployment batch{.batch = 512};
+    const auto tiles = static_cast<std::size_t>(compile(net, batch).tiles());
+    REQUIRE(tiles > 1);
+    const taken all = by_one_call(net, batch);
+    CHECK(all.retained == 0);
+    CHECK(all.blocks == tiles * t.blocks);
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "integration/spaces.hpp"
+#include "lathe/engine/compile.hpp"
 #include "lathe/engine/executor.hpp"
 #include "lathe/engine/training_pass.hpp"
 #include "lathe/search_space/members.hpp"
@@ -35,10 +36,11 @@ weight_reader lively_weights() {
 
 /// Noise whose channel means differ from image to image, because every network takes a mean at its
 /// end. Channels first.
-std::vector<float> lively_images(const network& net, const rng& random) {
-    std::vector<float> values = reference::random_input(net, images, random.child("noise"));
+std::vector<float> lively_images(const network& net, const rng& random,
+                                 std::int64_t count = images) {
+    std::vector<float> values = reference::random_input(net, count, random.child("noise"));
     const auto& type = net.at(net.inputs()[0]).type;
-    const auto planes = static_cast<std::size_t>(images * type.dims[1].size());
+    const auto planes = static_cast<std::size_t>(count * type.dims[1].size());
     rng tint = random.child("tint");
     for (std::size_t p = 0; p < planes; ++p) {
         const auto mean = static_cast<float>(2.0 * tint.normal());
@@ -144,6 +146,42 @@ void check_against_trainer(const std::string& name, const Space& space, std::uin
     }
 }
 
+/// Calls of several images against calls of one, which know no tiles. Adds to `tiles_seen` into how
+/// many tiles the batches were cut.
+template <SearchSpace Space>
+void check_batches(const std::string& name, const Space& space,
+                   std::set<std::int32_t>& tiles_seen) {
+    constexpr std::int64_t largest_batch = 64;
+    rng random(7);
+    for (int member = 0; member < 2; ++member) {
+        const genotype g = sample_member(space, random);
+        const network net = space.lower(g);
+        const auto weights = lively_weights();
+        const auto statistics = reference::random_statistics(net, random.child(name));
+        const auto& type = net.at(net.inputs()[0]).type;
+        const auto pixels = reference::channels_last(
+            type, largest_batch, lively_images(net, random.child("images"), largest_batch));
+        const auto expected = execute(net, weights, statistics, pixels, {});
+        for (const std::int32_t batch : {1, 2, 3, 7, 16, 64}) {
+            for (const std::int32_t threads : {1, 2}) {
+                INFO(name << " " << to_string(g) << ", batch " << batch << ", threads " << threads);
+                const deployment target{.batch = batch, .threads = threads};
+                tiles_seen.insert(compile(net, target).tiles());
+                const auto count = static_cast<std::size_t>(batch);
+                const auto logits =
+                    execute(net, weights, statistics,
+                            std::span(pixels).first(pixels.size() / largest_batch * count), target);
+                REQUIRE(logits.size() == expected.size() / largest_batch * count);
+                float worst = 0.0F;
+                for (std::size_t k = 0; k < logits.size(); ++k) {
+                    worst = std::max(worst, std::abs(logits[k] - expected[k]));
+                }
+                CHECK(worst <= 1e-4F * largest(expected));
+            }
+        }
+    }
+}
+
 }  // namespace
 
 TEST_CASE("ONNX Runtime computes what the executor computes, for members of every space") {
@@ -170,4 +208,16 @@ TEST_CASE("with the statistics of a batch, the executor computes what the traine
     check_against_trainer("cell", cell_space(), 4);
     check_against_trainer("chain", test::varied_chain(), 4);
     check_against_trainer("gated", test::gated_mobile(), 4);
+}
+
+TEST_CASE("a batch gives what its images give one by one, for members of every space") {
+    std::set<std::int32_t> tiles;
+    check_batches("mobile28", mobile_space(mobile28()), tiles);
+    check_batches("mobile32", mobile_space(mobile32()), tiles);
+    check_batches("cell", cell_space(), tiles);
+    check_batches("chain", test::varied_chain(), tiles);
+    check_batches("gated", test::gated_mobile(), tiles);
+    CHECK(tiles.contains(1));
+    CHECK(tiles.contains(7));
+    CHECK(tiles.size() >= 4);
 }

@@ -121,6 +121,14 @@ TEST_CASE("a report is text and pictures only, with everything escaped") {
     CHECK(html.find("inf ") == std::string::npos);
 }
 
+TEST_CASE("the memory picture says how many images go through the network at once") {
+    finished f;
+    CHECK_THAT(html_report(f.report, f.s.ledger()), !Contains("at a time"));
+    f.report.scenarios[0].compiled->target.batch = 12;
+    f.report.scenarios[0].compiled->tile = 4;
+    CHECK_THAT(html_report(f.report, f.s.ledger()), Contains("4 of 12 images at a time"));
+}
+
 TEST_CASE("a search without any success still has a report") {
     toy::space space;
     toy::size_model size;

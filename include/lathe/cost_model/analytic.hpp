@@ -21,7 +21,8 @@ struct roofline {
 /// Ceilings guessed from the instruction set; nothing is measured.
 [[nodiscard]] roofline guess_roofline(const fingerprint& machine);
 
-/// Sum over steps of max(MACs / (threads * peak), traffic / bandwidth) + the cost of a call.
+/// Sum over steps of max(MACs / (threads * peak), traffic / bandwidth) + the cost of a call of every
+/// tile.
 [[nodiscard]] nanoseconds roofline_latency(const program& p, const roofline& r);
 
 /// MACs and parameters are exact. Memory is a lower bound from compile_lower_bound. P50 latency is the

@@ -18,7 +18,7 @@
 
 namespace lathe {
 
-/// One timed kernel call; `operation` is program_step::operation.
+/// One timed step, all tiles of the batch together; `operation` is program_step::operation.
 struct step_time {
     std::string operation;
     double ns = 0.0;

@@ -10,7 +10,8 @@
 
 namespace lathe {
 
-/// Fuses, chooses kernels and plans every byte that an executor of this network takes.
+/// Fuses, chooses kernels and the tile of the batch, and plans every byte that an executor of this
+/// network takes.
 /// Images are channels-last (batch, height, width, channels) in memory; f32.
 /// Deterministic on one CPU, library version and deployment. Takes a few milliseconds.
 /// Throws unsupported (naming the layer) for what this engine cannot run, bad_input for a deployment

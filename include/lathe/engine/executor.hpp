@@ -43,14 +43,15 @@ public:
     /// an index that the network does not have.
     [[nodiscard]] std::span<const float> output(std::size_t index = 0) const;
 
-    /// One call with deployment::threads threads. The caller's thread count is left as it was.
+    /// One call, the whole batch, with deployment::threads threads, program::tile images at a time. The
+    /// caller's thread count is left as it was.
     void run();
 
     /// The compiled program; the same as compile(net, target).
     [[nodiscard]] const program& plan() const noexcept;
 
-    /// Median time of each step over `repeats` runs of the whole program, in the order of steps. Throws
-    /// bad_input for fewer than 1.
+    /// Median time of each step over `repeats` runs of the whole program, all tiles together, in the
+    /// order of steps. Throws bad_input for fewer than 1.
     [[nodiscard]] std::vector<nanoseconds> time_steps(int repeats);
 
 private:

@@ -17,16 +17,23 @@ namespace lathe {
 
 enum class buffer_kind : std::uint8_t { input, output, activation, workspace, scratchpad, reorder };
 
-/// Memory of the arena, alive from the first to the last step that touches it (both included).
+/// Memory of the arena, alive from the first to the last step that touches it (both included). With
+/// several tiles, inputs and outputs are alive at all steps.
 struct buffer {
     std::string name;
     buffer_kind kind = buffer_kind::activation;
     std::int64_t bytes = 0;
     std::int32_t first_step = 0;
     std::int32_t last_step = 0;
+
+    /// Of the whole batch; all other buffers are of one tile.
+    [[nodiscard]] bool holds_batch() const noexcept {
+        return kind == buffer_kind::input || kind == buffer_kind::output;
+    }
 };
 
-/// One kernel call. A step that writes over one of its inputs names the same buffer in both lists.
+/// One kernel call a tile. A step that writes over one of its inputs names the same buffer in both
+/// lists.
 struct program_step {
     std::string name;             ///< of the last node computed here
     std::vector<value_id> nodes;  ///< computed by this step, in order
@@ -35,12 +42,15 @@ struct program_step {
     std::vector<std::int32_t> reads;
     std::vector<std::int32_t> writes;
     mac_count macs;       ///< for the whole batch
-    byte_count traffic;   ///< for the whole batch
+    byte_count traffic;   ///< for the whole batch; weights count once a tile
 };
 
 struct program {
     hash64 structure = 0;  ///< of the network
     deployment target;
+    /// Images that go through all steps at once, a divisor of target.batch. The steps run tiles()
+    /// times, each time on the next images of the inputs and outputs (docs/engine.md).
+    std::int32_t tile = 1;
     element_type precision = element_type::f32;
     std::vector<program_step> steps;
     std::vector<buffer> buffers;
@@ -48,6 +58,7 @@ struct program {
     byte_count weight_bytes;    ///< packed weights as executed, one copy for all streams
     bool exact = false;         ///< false: compiled without the engine, sizes are lower bounds
 
+    [[nodiscard]] std::int32_t tiles() const noexcept { return target.batch / tile; }
     /// One stream.
     [[nodiscard]] byte_count arena_bytes() const noexcept { return byte_count(plan.arena_bytes); }
     /// Weights and the arenas of all streams.
