@@ -25,9 +25,9 @@ using namespace lathe;
 
 constexpr std::int32_t scored_batch = 100;
 
-class study {
+class trained_study {
 public:
-    study(const std::string& folder, int threads)
+    trained_study(const std::string& folder, int threads)
         : folder_(folder),
           spec_(cli::read_spec(folder_.read_spec(), folder_.spec().string())),
           images_(spec_.data),
@@ -99,7 +99,7 @@ int main(int count, char** arguments) {
         return 2;
     }
     try {
-        study of(arguments[1], std::atoi(arguments[2]));
+        trained_study of(arguments[1], std::atoi(arguments[2]));
         fmt::print("{}\n", to_json(what == "alone" ? of.alone(arguments[4]) : of.supernet()));
     } catch (const std::exception& e) {
         fmt::print(stderr, "train_accuracy: {}\n", e.what());
