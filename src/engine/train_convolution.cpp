@@ -158,14 +158,15 @@ training_recipe train(const conv2d_op& o, const node& n, const training_context&
     });
 }
 
-std::optional<training_recipe> train_norm_convolution(const batch_norm_op& norm,
-                                                      std::optional<activation> act,
-                                                      const conv2d_op& o, const node& n,
-                                                      const training_context& c) {
-    const convolution_shape s = shape_of(o, n, c);
-    const parameter_view weight(o.weight, c.access);
-    if (o.bias || !is_chunked(weight, s)) return {};
-    return train_chunked(weight, s, norm_in_front{norm, act}, c);
+bool takes_norm_in_front(const conv2d_op& o, const node& n, const training_context& c) {
+    return !o.bias && is_chunked(parameter_view(o.weight, c.access), shape_of(o, n, c));
+}
+
+training_recipe train_norm_convolution(const batch_norm_op& norm, std::optional<activation> act,
+                                       const conv2d_op& o, const node& n,
+                                       const training_context& c) {
+    return train_chunked(parameter_view(o.weight, c.access), shape_of(o, n, c),
+                         norm_in_front{norm, act}, c);
 }
 
 training_recipe train(const linear_op& o, const node& n, const training_context& c) {

@@ -104,6 +104,7 @@ struct training_context {
     primitive_cache& primitives;
     const dnnl::stream& stream;
     element_type images = element_type::f32;  ///< how values with pixels are stored; f32 or bf16
+    std::int64_t arena_bytes = 0;             ///< there already: a plan need not be smaller
 
     [[nodiscard]] const tensor_type& type(value_id v) const { return net.at(v).type; }
     [[nodiscard]] const tensor_type& input_type(const node& n) const { return type(n.inputs[0]); }
@@ -142,11 +143,11 @@ training_recipe train(const concat_op&, const node&, const training_context&);
 training_recipe train(const linear_op&, const node&, const training_context&);
 training_recipe train(const softmax_op&, const node&, const training_context&);
 training_recipe train(const batch_norm_op&, const node&, const training_context&);
-/// A convolution and the batch norm with its activation in front; nothing where there is no such layer.
-std::optional<training_recipe> train_norm_convolution(const batch_norm_op&,
-                                                      std::optional<activation> act,
-                                                      const conv2d_op&, const node&,
-                                                      const training_context&);
+/// Whether the convolution of a node can be one layer with the batch norm in front.
+bool takes_norm_in_front(const conv2d_op&, const node&, const training_context&);
+/// That layer. Precondition: takes_norm_in_front.
+training_recipe train_norm_convolution(const batch_norm_op&, std::optional<activation> act,
+                                       const conv2d_op&, const node&, const training_context&);
 /// Batch norm and the activation behind it in one kernel.
 training_recipe train_norm(const batch_norm_op&, const node&, std::optional<activation> act,
                            const training_context&);

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "lathe/core/run_parallel.hpp"
+
 namespace lathe::detail {
 namespace {
 
@@ -21,46 +23,66 @@ const Op* only_reader(const network& net, value_id v) {
     return std::get_if<Op>(&net.at(net.users(v)[0]).operation);
 }
 
-/// A batch norm with what can be done in the same layer: the activation behind it, and the
-/// convolution behind that.
-training_layer norm_layer(const batch_norm_op& norm, value_id v, const training_context& c) {
-    const node& n = c.net.at(v);
-    training_layer layer{v, v, n.inputs, {}};
+/// The nodes of one layer: one, or a batch norm with what can be done along with it, the activation
+/// behind it and the convolution behind that.
+struct layer_nodes {
+    value_id first = 0;
+    value_id output = 0;
     std::optional<activation> act;
-    if (const auto* a = only_reader<activation_op>(c.net, v)) {
-        act = a->kind;
-        layer.output = c.net.users(v)[0];
+    const conv2d_op* convolution = nullptr;
+};
+
+layer_nodes layer_at(value_id first, const training_context& c) {
+    layer_nodes layer{first, first, {}, nullptr};
+    if (!std::holds_alternative<batch_norm_op>(c.net.at(first).operation)) return layer;
+    if (const auto* a = only_reader<activation_op>(c.net, first)) {
+        layer.act = a->kind;
+        layer.output = c.net.users(first)[0];
     }
-    if (const auto* conv = only_reader<conv2d_op>(c.net, layer.output)) {
-        const value_id output = c.net.users(layer.output)[0];
-        if (auto recipe = train_norm_convolution(norm, act, *conv, c.net.at(output), c)) {
-            layer.output = output;
-            layer.recipe = std::move(*recipe);
-            return layer;
-        }
+    const auto* conv = only_reader<conv2d_op>(c.net, layer.output);
+    if (conv == nullptr) return layer;
+    const value_id reader = c.net.users(layer.output)[0];
+    if (takes_norm_in_front(*conv, c.net.at(reader), c)) {
+        layer.convolution = conv;
+        layer.output = reader;
     }
-    layer.recipe = train_norm(norm, n, act, c);
     return layer;
 }
 
-std::vector<training_layer> make_layers(const training_context& c) {
-    std::vector<training_layer> layers;
+std::vector<layer_nodes> group_nodes(const training_context& c) {
+    std::vector<layer_nodes> layers;
     std::vector<bool> done(c.net.nodes().size(), false);
     for (const auto in : c.net.inputs()) done[index(in)] = true;
     for (std::size_t i = 0; i < done.size(); ++i) {
         if (done[i]) continue;
-        const auto v = static_cast<value_id>(i);
-        const node& n = c.net.at(v);
-        if (const auto* norm = std::get_if<batch_norm_op>(&n.operation)) {
-            layers.push_back(norm_layer(*norm, v, c));
-            for (auto made = v; made != layers.back().output; made = c.net.users(made)[0]) {
-                done[index(c.net.users(made)[0])] = true;
-            }
-        } else {
-            auto recipe = std::visit([&](const auto& o) { return train(o, n, c); }, n.operation);
-            layers.push_back({v, v, n.inputs, std::move(recipe)});
+        layers.push_back(layer_at(static_cast<value_id>(i), c));
+        for (auto v = layers.back().first; v != layers.back().output; v = c.net.users(v)[0]) {
+            done[index(c.net.users(v)[0])] = true;
         }
     }
+    return layers;
+}
+
+training_recipe recipe_of(const layer_nodes& layer, const training_context& c) {
+    const node& n = c.net.at(layer.first);
+    const auto* norm = std::get_if<batch_norm_op>(&n.operation);
+    if (norm == nullptr) {
+        return std::visit([&](const auto& o) { return train(o, n, c); }, n.operation);
+    }
+    if (layer.convolution == nullptr) return train_norm(*norm, n, layer.act, c);
+    return train_norm_convolution(*norm, layer.act, *layer.convolution, c.net.at(layer.output), c);
+}
+
+/// By as many threads as will compute: primitives of new shapes take longer than anything else here.
+std::vector<training_layer> make_layers(const training_context& c) {
+    const auto groups = group_nodes(c);
+    std::vector<training_layer> layers(groups.size());
+    run_parallel(groups.size(), static_cast<std::size_t>(c.threads),
+                 [&](std::size_t, std::size_t i) {
+                     const thread_scope threads(c.threads);
+                     layers[i] = {groups[i].first, groups[i].output,
+                                  c.net.at(groups[i].first).inputs, recipe_of(groups[i], c)};
+                 });
     return layers;
 }
 
@@ -89,7 +111,7 @@ public:
             start_gradient();
             for (std::size_t i = plan_.layers.size(); i-- > 0;) backward(i);
         }
-        plan_.memory = plan_memory(slots_);
+        plan_.memory = plan_memory(slots_, 64, c_.arena_bytes);
         return std::move(plan_);
     }
 

@@ -148,13 +148,14 @@ void check(const memory_search_limit& limit, const char* place) {
 
 }  // namespace
 
-memory_plan plan_memory(std::span<const planned_buffer> buffers, std::int64_t alignment) {
+memory_plan plan_memory(std::span<const planned_buffer> buffers, std::int64_t alignment,
+                        std::int64_t enough) {
     // Keeps planning within about a millisecond.
     constexpr std::size_t searched_buffers = 128;
     constexpr std::int64_t nodes = 240;
     const auto sized = checked(buffers, alignment, "plan_memory");
-    auto plan = detail::greedy_plan(sized);
-    if (plan.optimal() || sized.size() > searched_buffers) return plan;
+    auto plan = detail::greedy_plan(sized, enough);
+    if (plan.optimal() || plan.arena_bytes <= enough || sized.size() > searched_buffers) return plan;
     const std::int64_t live = plan.lower_bound;
     auto searched = plan_improver(sized, std::move(plan), {.nodes = nodes}).minimise();
     searched.plan.lower_bound = live;

@@ -151,7 +151,7 @@ placement stack_lowest_first(const std::vector<planned_buffer>& buffers, const o
 
 }  // namespace
 
-memory_plan greedy_plan(const std::vector<planned_buffer>& buffers) {
+memory_plan greedy_plan(const std::vector<planned_buffer>& buffers, std::int64_t enough) {
     const auto sums = live_sums(buffers);
     std::int64_t lower_bound = 0;
     for (const auto& [time, sum] : sums) lower_bound = std::max(lower_bound, sum);
@@ -160,7 +160,7 @@ memory_plan greedy_plan(const std::vector<planned_buffer>& buffers) {
                    std::numeric_limits<std::int64_t>::max()};
     const auto offer = [&](placement candidate) {
         if (candidate.height < best.height) best = std::move(candidate);
-        return best.height == lower_bound;
+        return best.height <= std::max(lower_bound, enough);
     };
     for (const auto& sequence : portfolio(buffers, sums)) {
         if (offer(place_in_gaps(buffers, sequence, fit::lowest)) ||

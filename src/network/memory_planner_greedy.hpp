@@ -16,7 +16,9 @@ namespace lathe::detail {
 }
 
 /// Best of a portfolio of orders and placements; stops at the lower bound, the largest sum alive at
-/// one time. Sizes are taken as they are. O(k n^2) for n buffers and k orders.
-[[nodiscard]] memory_plan greedy_plan(const std::vector<planned_buffer>& buffers);
+/// one time, and at the first plan within `enough` bytes. Sizes are taken as they are. O(k n^2) for n
+/// buffers and k orders.
+[[nodiscard]] memory_plan greedy_plan(const std::vector<planned_buffer>& buffers,
+                                      std::int64_t enough = 0);
 
 }  // namespace lathe::detail

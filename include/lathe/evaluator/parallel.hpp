@@ -3,27 +3,17 @@
 #pragma once
 
 #include <cstddef>
-#include <functional>
 #include <span>
 #include <utility>
 #include <vector>
 
 #include "lathe/core/error.hpp"
+#include "lathe/core/run_parallel.hpp"
 #include "lathe/evaluator/checks.hpp"
 #include "lathe/evaluator/concept.hpp"
 #include "lathe/evaluator/provided.hpp"
 
 namespace lathe {
-
-namespace detail {
-
-/// Calls work(worker, job) once for every job below `jobs`, jobs in ascending order, each worker one
-/// at a time; the caller's thread is worker 0. After an exception no further job is begun, and that of
-/// the lowest job is thrown. With fewer threads than workers to be had it only takes longer.
-void run_parallel(std::size_t jobs, std::size_t workers,
-                  const std::function<void(std::size_t worker, std::size_t job)>& work);
-
-}  // namespace detail
 
 /// Hands out candidates one by one to threads that begin and end with each call. An evaluator with
 /// thread_safety::full is shared by all threads; with thread_safety::basic each thread needs an object

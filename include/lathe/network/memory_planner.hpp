@@ -36,10 +36,11 @@ struct memory_plan {
 /// Best of a portfolio of greedy orders (by size, lifetime, area, start, ...) and placements
 /// (lowest gap, tightest gap, stacked), deterministic. Where it misses the lower bound and there
 /// are few buffers, a search of a few hundred nodes follows; `lower_bound` stays the largest sum
-/// alive at one time. Sizes are rounded up to `alignment`, a power of two. O(k n^2) for n buffers
-/// and k orders. Throws bad_input for a negative size or last < first, naming the buffer's index.
+/// alive at one time. The first plan within `enough` bytes ends it. Sizes are rounded up to
+/// `alignment`, a power of two. O(k n^2) for n buffers and k orders. Throws bad_input for a negative
+/// size or last < first, naming the buffer's index.
 [[nodiscard]] memory_plan plan_memory(std::span<const planned_buffer> buffers,
-                                      std::int64_t alignment = 64);
+                                      std::int64_t alignment = 64, std::int64_t enough = 0);
 
 /// When a search gives up. The nodes alone make its result deterministic; a time limit that is
 /// reached makes it depend on the machine.

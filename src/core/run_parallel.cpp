@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "lathe/evaluator/parallel.hpp"
+#include "lathe/core/run_parallel.hpp"
 
 #include <algorithm>
 #include <exception>
 #include <mutex>
 #include <system_error>
 #include <thread>
+#include <vector>
 
 namespace lathe::detail {
 namespace {
