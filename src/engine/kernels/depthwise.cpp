@@ -23,7 +23,7 @@ namespace {
 
 // Channels are handled in blocks of one cache line, whatever the vector length.
 constexpr std::int64_t block_channels = 16;
-// Blocks that one task takes from the same image, so that neighbouring lines are used at once.
+// Blocks that are packed and handled together, so that memory is read in runs of several lines.
 constexpr std::int64_t group_blocks = 4;
 // The batch is cut into this many parts, whatever the thread count: that fixes the order of sums.
 constexpr std::int64_t max_batch_parts = 16;
@@ -31,8 +31,9 @@ constexpr std::int64_t max_tile = 8;
 
 constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
-// One image's channel block widened to contiguous pixels of block_channels floats, with zeros where
-// the padding is and where the last tile of a row reaches beyond it: no border cases are left.
+// One image's channel block, and behind it that of its output gradient, widened to contiguous pixels
+// of block_channels floats, with zeros where the padding is and where the last tile of a row reaches
+// beyond it: no border cases are left.
 struct packed_planes {
     std::int64_t tile;  // output pixels taken at once
     std::int64_t tiles_w;
@@ -46,9 +47,8 @@ struct packed_planes {
           src_w((tiles_w * tile_ - 1) * s.stride + s.kernel_w) {}
 
     std::int64_t src_floats() const { return src_h * src_w * block_channels; }
-    std::int64_t diff_floats(const depthwise_shape& s) const {
-        return s.out_h * tiles_w * tile * block_channels;
-    }
+    std::int64_t diff_row() const { return tiles_w * tile * block_channels; }
+    std::int64_t floats(const depthwise_shape& s) const { return src_floats() + s.out_h * diff_row(); }
 };
 
 // Images [first, last) and channel blocks [first_block, last_block).
@@ -77,22 +77,23 @@ constexpr bool many_registers = true;
 constexpr bool many_registers = false;
 #endif
 
+// Pixels of `channels` neighbouring channels, to one plane for each block of them.
 template <class T>
-void copy_pixels(const T* HWY_RESTRICT from, std::int64_t from_stride, std::int64_t pixels,
-                 std::int64_t channels, float* HWY_RESTRICT to) {
+void pack_pixels(const T* HWY_RESTRICT from, std::int64_t from_stride, std::int64_t pixels,
+                 std::int64_t channels, float* HWY_RESTRICT to, std::int64_t plane_floats) {
     const block_tag d;
     const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
-    if (channels < block_channels) {
-        for (std::int64_t p = 0; p < pixels; ++p) {
-            for (std::int64_t c = 0; c < channels; ++c) {
-                to[p * block_channels + c] = to_float(from[p * from_stride + c]);
+    const std::int64_t whole = channels / block_channels;
+    for (std::int64_t p = 0; p < pixels; ++p) {
+        const T* const pixel = from + p * from_stride;
+        float* place = to + p * block_channels;
+        for (std::int64_t b = 0; b < whole; ++b, place += plane_floats) {
+            for (std::int64_t c = 0; c < block_channels; c += lanes) {
+                hn::Store(load(d, pixel + b * block_channels + c), d, place + c);
             }
         }
-        return;
-    }
-    for (std::int64_t p = 0; p < pixels; ++p) {
-        for (std::int64_t c = 0; c < block_channels; c += lanes) {
-            hn::Store(load(d, from + p * from_stride + c), d, to + p * block_channels + c);
+        for (std::int64_t c = whole * block_channels; c < channels; ++c) {
+            place[c - whole * block_channels] = to_float(pixel[c]);
         }
     }
 }
@@ -228,42 +229,55 @@ std::int64_t best_tile(std::int64_t out_w) {
     return best;
 }
 
+add_taps_function function_for(const depthwise_shape& s, std::int64_t tile) {
+    return s.kernel_w == 3   ? function_for_stride<3>(s.stride, tile)
+           : s.kernel_w == 5 ? function_for_stride<5>(s.stride, tile)
+                             : function_for_stride<7>(s.stride, tile);
+}
+
+// Packs `channels` channels of image n, from channel c on.
+template <class T>
+void pack_group(const depthwise_shape& s, const packed_planes& planes, std::int64_t n,
+                std::int64_t c, std::int64_t channels, const T* src, const T* diff_dst,
+                float* HWY_RESTRICT buffer) {
+    const std::int64_t used_h = std::min(s.in_h, planes.src_h - s.pad);
+    const std::int64_t used_w = std::min(s.in_w, planes.src_w - s.pad);
+    for (std::int64_t y = 0; y < used_h; ++y) {
+        pack_pixels(src + (n * s.in_h + y) * s.in_w * s.channels + c, s.channels, used_w, channels,
+                    buffer + ((y + s.pad) * planes.src_w + s.pad) * block_channels,
+                    planes.floats(s));
+    }
+    for (std::int64_t y = 0; y < s.out_h; ++y) {
+        pack_pixels(diff_dst + (n * s.out_h + y) * s.out_w * s.channels + c, s.channels, s.out_w,
+                    channels, buffer + planes.src_floats() + y * planes.diff_row(),
+                    planes.floats(s));
+    }
+}
+
 // Adds the task's part of the gradient to sums[blocks of the task][taps][block_channels].
 template <class T>
 void run_task(const depthwise_shape& s, const weight_gradient_task& task, const T* src,
               const T* diff_dst, float* HWY_RESTRICT buffer, float* HWY_RESTRICT sums) {
     const bool fast = (s.kernel_w == 3 || s.kernel_w == 5 || s.kernel_w == 7) && s.stride <= 2;
     const packed_planes planes(s, fast ? best_tile(s.out_w) : 1);
-    add_taps_function add = add_taps_generic;
-    if (fast) {
-        add = s.kernel_w == 3   ? function_for_stride<3>(s.stride, planes.tile)
-              : s.kernel_w == 5 ? function_for_stride<5>(s.stride, planes.tile)
-                                : function_for_stride<7>(s.stride, planes.tile);
-    }
-    float* const src_plane = buffer;
-    float* const diff_plane = buffer + planes.src_floats();
-    std::fill_n(buffer, planes.src_floats() + planes.diff_floats(s), 0.0F);
-    const std::int64_t used_h = std::min(s.in_h, planes.src_h - s.pad);
-    const std::int64_t used_w = std::min(s.in_w, planes.src_w - s.pad);
+    const add_taps_function add = fast ? function_for(s, planes.tile) : add_taps_generic;
     const auto lanes = static_cast<std::int64_t>(hn::Lanes(block_tag()));
-    const std::int64_t taps = s.kernel_h * s.kernel_w;
+    const std::int64_t block_sums = s.kernel_h * s.kernel_w * block_channels;
+    std::fill_n(buffer, std::min(group_blocks, task.last_block - task.first_block) * planes.floats(s),
+                0.0F);
     for (std::int64_t n = task.first; n < task.last; ++n) {
-        for (std::int64_t b = task.first_block; b < task.last_block; ++b) {
-            const std::int64_t c = b * block_channels;
-            const std::int64_t channels = std::min(block_channels, s.channels - c);
-            for (std::int64_t y = 0; y < used_h; ++y) {
-                copy_pixels(src + (n * s.in_h + y) * s.in_w * s.channels + c, s.channels, used_w,
-                            channels,
-                            src_plane + ((y + s.pad) * planes.src_w + s.pad) * block_channels);
-            }
-            for (std::int64_t y = 0; y < s.out_h; ++y) {
-                copy_pixels(diff_dst + (n * s.out_h + y) * s.out_w * s.channels + c, s.channels,
-                            s.out_w, channels,
-                            diff_plane + y * planes.tiles_w * planes.tile * block_channels);
-            }
-            float* block_sums = sums + (b - task.first_block) * taps * block_channels;
-            for (std::int64_t lane = 0; lane < block_channels; lane += lanes) {
-                add(s, planes, src_plane + lane, diff_plane + lane, block_sums + lane);
+        for (std::int64_t first = task.first_block; first < task.last_block; first += group_blocks) {
+            const std::int64_t count = std::min(group_blocks, task.last_block - first);
+            const std::int64_t c = first * block_channels;
+            pack_group(s, planes, n, c, std::min(count * block_channels, s.channels - c), src,
+                       diff_dst, buffer);
+            for (std::int64_t b = 0; b < count; ++b) {
+                const float* const src_plane = buffer + b * planes.floats(s);
+                const float* const diff_plane = src_plane + planes.src_floats();
+                float* const to = sums + (first + b - task.first_block) * block_sums;
+                for (std::int64_t lane = 0; lane < block_channels; lane += lanes) {
+                    add(s, planes, src_plane + lane, diff_plane + lane, to + lane);
+                }
             }
         }
     }
@@ -334,12 +348,13 @@ std::int64_t depthwise_sum_floats(const depthwise_shape& s) {
     return channel_blocks(s) * s.kernel_h * s.kernel_w * block_channels;
 }
 
-// An upper bound over all tiles of the two planes.
+// An upper bound over all tiles of the planes of one group.
 std::int64_t depthwise_buffer_floats(const depthwise_shape& s) {
     const std::int64_t out_w = s.out_w + max_tile - 1;
     const std::int64_t src_h = (s.out_h - 1) * s.stride + s.kernel_h;
     const std::int64_t src_w = (out_w - 1) * s.stride + s.kernel_w;
-    return (src_h * src_w + s.out_h * out_w) * block_channels;
+    return std::min(group_blocks, channel_blocks(s)) * (src_h * src_w + s.out_h * out_w) *
+           block_channels;
 }
 
 std::int64_t depthwise_weight_gradient_scratch(const depthwise_shape& shape, int threads) {
