@@ -8,6 +8,7 @@
 #include "lathe/engine/compile.hpp"
 #include "network/batch_tile.hpp"
 #include "network/operation_key.hpp"
+#include "network/operator_order.hpp"
 
 namespace lathe::detail {
 namespace {
@@ -48,7 +49,7 @@ public:
     }
 
     lowered_network run() && {
-        const auto groups = fuse(net_);
+        const auto groups = order_for_memory(net_, fuse(net_));
         last_reader_ = last_readers(net_, groups);
         const auto end = static_cast<std::int32_t>(groups.size()) - 1;
         for (const auto in : net_.inputs()) new_buffer(in, buffer_kind::input, 0);

@@ -7,8 +7,8 @@
 
 #include "lathe/network/program.hpp"
 #include "network/batch_tile.hpp"
-#include "network/fusion.hpp"
 #include "network/operation_key.hpp"
+#include "network/operator_order.hpp"
 
 namespace lathe {
 namespace {
@@ -17,11 +17,6 @@ constexpr std::int64_t alignment = 64;
 
 std::size_t at(std::int32_t i) { return static_cast<std::size_t>(i); }
 
-template <class Op>
-bool is(const node& n) {
-    return std::holds_alternative<Op>(n.operation);
-}
-
 bool is_output(const network& net, value_id value) {
     return std::any_of(net.outputs().begin(), net.outputs().end(),
                        [&](const network_output& o) { return o.value == value; });
@@ -29,14 +24,14 @@ bool is_output(const network& net, value_id value) {
 
 class assembler {
 public:
-    assembler(const network& net, const deployment& target) : net_(net), groups_(detail::fuse(net)) {
+    assembler(const network& net, const deployment& target) : net_(net), groups_(detail::order_for_memory(net, detail::fuse(net))) {
         result_.structure = net.structure_hash();
         result_.target = target;
         result_.tile = detail::batch_tile(net, target);
         buffer_of_.assign(net.nodes().size(), -1);
         last_reader_.assign(net.nodes().size(), -1);
         for (std::size_t g = 0; g < groups_.size(); ++g) {
-            for (const auto in : reads(groups_[g])) {
+            for (const auto in : detail::reads_of(net_, groups_[g])) {
                 last_reader_[at(in)] = static_cast<std::int32_t>(g);
             }
         }
@@ -71,27 +66,9 @@ private:
                                    byte_size(net_.at(value).type, result_.tile), step, step});
     }
 
-    /// Values from outside of the group, each once.
-    [[nodiscard]] std::vector<value_id> reads(const detail::layer_group& g) const {
-        auto values = net_.at(g.anchor()).inputs;
-        if (const auto added = g.added()) values.push_back(*added);
-        std::sort(values.begin(), values.end());
-        values.erase(std::unique(values.begin(), values.end()), values.end());
-        return values;
-    }
-
-    /// A value whose memory the group may overwrite: it is read element by element, and never again.
+    /// A value whose memory the group overwrites.
     [[nodiscard]] std::optional<value_id> overwritten(const detail::layer_group& g, std::int32_t step) const {
-        const node& anchor = net_.at(g.anchor());
-        const bool element_wise = is<batch_norm_op>(anchor) || is<activation_op>(anchor) ||
-                                  is<add_op>(anchor) || is<channel_gate_op>(anchor) ||
-                                  is<softmax_op>(anchor);
-        std::vector<value_id> candidates;
-        if (element_wise) candidates = anchor.inputs;
-        if (const auto added = g.added(); added && anchor.inputs[0] != *added) {
-            candidates.push_back(*added);
-        }
-        for (const auto value : candidates) {
+        for (const auto value : detail::overwritable_by(net_, g)) {
             if (last_reader_[at(value)] == step && !is_output(net_, value)) return value;
         }
         return {};
@@ -102,7 +79,7 @@ private:
         info.name = net_.at(g.result()).name;
         info.nodes = g.nodes;
         info.operation = detail::operation_key(net_, g.nodes, result_.tile);
-        for (const auto in : reads(g)) {
+        for (const auto in : detail::reads_of(net_, g)) {
             info.reads.push_back(buffer_of_[at(in)]);
             info.traffic += byte_count(byte_size(net_.at(in).type, result_.target.batch));
             buffer_of(in).last_step = step;

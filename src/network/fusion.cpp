@@ -86,4 +86,24 @@ std::vector<layer_group> fuse(const network& net) {
     return groups;
 }
 
+std::vector<value_id> reads_of(const network& net, const layer_group& group) {
+    auto values = net.at(group.anchor()).inputs;
+    if (const auto added = group.added()) values.push_back(*added);
+    std::sort(values.begin(), values.end());
+    values.erase(std::unique(values.begin(), values.end()), values.end());
+    return values;
+}
+
+std::vector<value_id> overwritable_by(const network& net, const layer_group& group) {
+    const value_id anchor = group.anchor();
+    const auto& inputs = net.at(anchor).inputs;
+    std::vector<value_id> values;
+    if (is<batch_norm_op>(net, anchor) || is<activation_op>(net, anchor) || is<add_op>(net, anchor) ||
+        is<channel_gate_op>(net, anchor) || is<softmax_op>(net, anchor)) {
+        values = inputs;
+    }
+    if (const auto added = group.added(); added && inputs[0] != *added) values.push_back(*added);
+    return values;
+}
+
 }  // namespace lathe::detail

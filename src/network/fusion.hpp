@@ -34,4 +34,10 @@ struct layer_group {
 /// the inputs is in exactly one group. O(nodes + edges).
 [[nodiscard]] std::vector<layer_group> fuse(const network& net);
 
+/// Values that the group reads from outside, ascending, each once.
+[[nodiscard]] std::vector<value_id> reads_of(const network& net, const layer_group& group);
+/// Those of them that it reads element by element, so that its result may take their memory if nobody
+/// reads them later.
+[[nodiscard]] std::vector<value_id> overwritable_by(const network& net, const layer_group& group);
+
 }  // namespace lathe::detail
