@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "cli/pipeline.hpp"
+#include "lathe/core/text.hpp"
 #include "lathe/engine/compile.hpp"
 #include "lathe/engine/executor.hpp"
 #include "lathe/export/onnx.hpp"
@@ -99,13 +100,18 @@ std::string stages_text(const std::vector<stage_report>& stages) {
 }
 
 std::vector<std::pair<std::string, std::string>> facts_of(const search_spec& spec,
-                                                          const any_space& space,
+                                                          const preset_space& preset,
                                                           const search_images& images,
+                                                          int threads,
                                                           const search_result& found) {
     const search_plan& plan = spec.search;
     std::vector<std::pair<std::string, std::string>> facts = {
-        {"space", fmt::format("{}, {} members", spec.preset, to_string(space.count()))},
+        {"space", fmt::format("{}, {} members", spec.preset, to_string(preset.any().count()))},
         {"data", images.describe()},
+        {"training",
+         fmt::format("batches of {}, {} for weights, gradients and feature maps at most",
+                     spec.training.batch,
+                     format_bytes(static_cast<double>(training_memory_of(spec, preset, threads))))},
         {"search", fmt::format("{}{}, seed {}, ended by: {}",
                                optimizer_names[static_cast<std::size_t>(plan.optimizer)],
                                plan.islands > 1 ? fmt::format(" on {} islands", plan.islands) : "",
@@ -124,7 +130,7 @@ search_report finish(const search_spec& spec, const preset_space& preset, search
     const any_space space = preset.any();
     search_report report;
     report.title = "Search of " + spec.preset;
-    report.facts = facts_of(spec, space, images, found);
+    report.facts = facts_of(spec, preset, images, threads, found);
     report.machine = machine_and_libraries();
     report.describe = [space](const genotype& g) { return space.describe(g); };
     report.levels = found.levels;

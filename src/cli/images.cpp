@@ -35,7 +35,8 @@ data_split divide(const data_settings& settings, std::size_t images) {
         return split_indices(images, part(settings.recalibration, 2000),
                              part(settings.validation, 5000), split_seed);
     } catch (const error& e) {
-        throw error(e.code(), "data", e.problem(), "lower 'validation' or 'recalibration'");
+        throw error(e.code(), "data.validation", e.problem(),
+                    "lower 'validation' or 'recalibration'");
     }
 }
 

@@ -83,6 +83,7 @@ training_settings settings_for(const training_plan& plan, int threads,
     s.threads = threads;
     s.seed = plan.seed;
     s.precision = plan.precision;
+    s.memory = plan.memory;
     s.others = plan.distillation ? teaching::distillation : teaching::labels;
     const auto set = [](float& into, const std::optional<double>& value) {
         if (value) into = static_cast<float>(*value);
@@ -102,6 +103,28 @@ void check_measurable(const search_goals& goals) {
     detail::append(provided, memory_metrics::ids());
     detail::append(provided, latency_metrics::ids());
     detail::check_provided(goals, provided);
+}
+
+std::int64_t training_memory_of(const search_spec& spec, const preset_space& space, int threads) {
+    const auto nets = space.sampler(0)(rng(spec.training.seed));
+    return training_memory(nets, spec.training.batch, settings_for(spec.training, threads, 1));
+}
+
+void check_training(const search_spec& spec, const search_images& images, int threads) {
+    const preset_space space = space_for(spec, images);
+    try {
+        static_cast<void>(images.training(spec.training.batch, spec.training.seed));
+    } catch (const error& e) {
+        throw error(e.code(), "training.batch", e.problem(), e.remedy());
+    }
+    if (spec.training.memory == 0) return;
+    const std::int64_t needed = training_memory_of(spec, space, threads);
+    if (needed <= spec.training.memory) return;
+    throw error(errc::bad_input, "training.memory",
+                fmt::format("a step on {} images takes {}, {} are allowed", spec.training.batch,
+                            format_bytes(static_cast<double>(needed)),
+                            format_bytes(static_cast<double>(spec.training.memory))),
+                "lower training.batch or allow more");
 }
 
 std::vector<training_point> train(const search_spec& spec, const preset_space& space,

@@ -33,6 +33,13 @@ void check_measurable(const search_goals& goals);
 [[nodiscard]] training_settings settings_for(const training_plan& plan, int threads,
                                              std::uint64_t steps_per_epoch);
 
+/// What training takes on the largest and the smallest member, as training_memory().
+[[nodiscard]] std::int64_t training_memory_of(const search_spec& spec, const preset_space& space,
+                                              int threads);
+
+/// Throws bad_input, naming the key, for what space, batch or memory bound do not fit the data.
+void check_training(const search_spec& spec, const search_images& images, int threads);
+
 /// Trains what the checkpoint of the folder has not yet, and returns the training curve.
 std::vector<training_point> train(const search_spec& spec, const preset_space& space,
                                   const search_images& images, const study_folder& folder,

@@ -82,11 +82,7 @@ main_job make_job(search_spec spec, const study_folder& folder, int threads) {
 
 search_spec read_checked(const json_value& text, const std::string& file) {
     search_spec spec = read_spec(text, file);
-    try {
-        check_measurable(spec.goals);
-    } catch (const error& e) {
-        throw error(e.code(), file + ": " + e.place(), e.problem(), e.remedy());
-    }
+    naming(file, [&] { check_measurable(spec.goals); });
     return spec;
 }
 
@@ -100,9 +96,9 @@ int search_command(const search_arguments& arguments, std::ostream& out, progres
     if (!spec.data.path.empty()) spec.data.path = located(spec.data.path, arguments.spec);
     const main_job job = make_job(std::move(spec), folder, arguments.threads);
     // Everything that can be wrong with the input is found before the folder is made.
-    search_images images(job.spec.data);
-    static_cast<void>(space_for(job.spec, images));
-    static_cast<void>(images.training(job.spec.training.batch, job.spec.training.seed));
+    search_images images =
+        naming(arguments.spec, [&] { return search_images(job.spec.data); });
+    naming(arguments.spec, [&] { check_training(job.spec, images, job.threads); });
     log_store store = folder.create(text, job.spec.data.path);
     return run_and_tell(job, images, store, out, show);
 }

@@ -77,6 +77,16 @@ data_settings read_data(json_reader reader) {
     return data;
 }
 
+/// Bytes from a text such as "<= 256MiB".
+std::int64_t read_memory(const json_reader& text) {
+    const limit_spec limit =
+        parse_limit(parse_metric("peak_memory"), text.as<std::string>(), text.place());
+    if (limit.relative || limit.side != bound::at_most) {
+        throw text.fail("it is no bound in bytes", "write for example \"<= 256MiB\"");
+    }
+    return static_cast<std::int64_t>(limit.value);
+}
+
 training_plan read_training(json_reader reader) {
     training_plan plan;
     read(reader, "minutes", plan.minutes, positive, 1e6);
@@ -90,6 +100,7 @@ training_plan read_training(json_reader reader) {
     if (const auto precision = reader.find("precision")) {
         plan.precision = static_cast<lathe::precision>(precision->as_choice(precision_names));
     }
+    if (const auto memory = reader.find("memory")) plan.memory = read_memory(*memory);
     read(reader, "learning_rate", plan.learning_rate, positive, 100.0);
     read(reader, "warm_up", plan.warm_up, 0.0, 0.9);
     read(reader, "momentum", plan.momentum, 0.0, 0.9999);
@@ -237,11 +248,7 @@ search_spec read_spec(const json_value& value, const std::string& file) {
         spec.goals.scenarios.push_back(read_scenario(s));
     }
     reader.finish();
-    try {
-        spec.goals = complete(std::move(spec.goals));
-    } catch (const error& e) {
-        throw error(e.code(), file + ": " + e.place(), e.problem(), e.remedy());
-    }
+    spec.goals = naming(file, [&] { return complete(std::move(spec.goals)); });
     check_samples(spec, file);
     check_members(spec, file);
     return spec;

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "lathe/core/error.hpp"
 #include "lathe/data/glyphs.hpp"
 #include "lathe/data/transform.hpp"
 #include "lathe/engine/training_pass.hpp"
@@ -40,6 +41,7 @@ struct training_plan {
     std::int32_t random_members = 2;
     bool distillation = true;
     lathe::precision precision = lathe::precision::automatic;
+    std::int64_t memory = 0;  ///< bytes; 0: no bound
     // Where nothing is given, the trainer's own default holds.
     std::optional<double> learning_rate;
     std::optional<double> warm_up;
@@ -92,6 +94,16 @@ struct search_spec {
 
 /// Throws bad_input naming file and key, with the nearest known key for a misspelt one.
 [[nodiscard]] search_spec read_spec(const json_value& value, const std::string& file);
+
+/// work(), whose errors name the file first.
+template <class Work>
+auto naming(const std::string& file, const Work& work) {
+    try {
+        return work();
+    } catch (const error& e) {
+        throw error(e.code(), file + ": " + e.place(), e.problem(), e.remedy());
+    }
+}
 
 /// The names that "preset", "format" and "optimizer" take.
 inline constexpr std::string_view preset_names[] = {"mobile28", "mobile32", "cell32", "chain28"};

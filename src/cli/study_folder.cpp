@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/study_folder.hpp"
 
+#include <system_error>
+#include <vector>
+
 #include "lathe/core/error.hpp"
 #include "lathe/format/csv.hpp"
 #include "lathe/format/file.hpp"
@@ -12,6 +15,38 @@ namespace fs = std::filesystem;
 
 fs::path training_file(const fs::path& folder) { return folder / "training.csv"; }
 
+/// The folders of a path that were not there, made; taken away again unless they are kept.
+class new_folders {
+public:
+    explicit new_folders(const fs::path& path) : path_(fs::absolute(path)) {
+        std::error_code failed;
+        for (fs::path p = path_; fs::status(p, failed).type() == fs::file_type::not_found;
+             p = p.parent_path()) {
+            missing_.push_back(p);
+        }
+        fs::create_directories(path_, failed);
+        if (!failed) return;
+        remove();
+        throw error(errc::io, path.string(), "cannot make the folder: " + failed.message(),
+                    "give a folder that can be written");
+    }
+    ~new_folders() { remove(); }
+    new_folders(const new_folders&) = delete;
+    new_folders& operator=(const new_folders&) = delete;
+
+    void keep() { missing_.clear(); }
+
+private:
+    /// Only what is empty goes.
+    void remove() noexcept {
+        std::error_code ignored;
+        for (const auto& p : missing_) fs::remove(p, ignored);
+    }
+
+    fs::path path_;
+    std::vector<fs::path> missing_;  // the innermost first
+};
+
 }  // namespace
 
 log_store study_folder::create(json_value spec_value, const fs::path& data) const {
@@ -21,22 +56,20 @@ log_store study_folder::create(json_value spec_value, const fs::path& data) cons
                         "continue it with 'lathe resume', or give another folder");
         }
     }
-    std::error_code failed;
-    fs::create_directories(path_, failed);
-    if (failed) {
-        throw error(errc::io, path_.string(), "cannot make the folder: " + failed.message(),
-                    "give a folder that can be written");
-    }
+    new_folders folders(path_);
     if (!data.empty()) {
         json_value& section = (*spec_value.get_if<json_object>())["data"];
         (*section.get_if<json_object>())["path"] = data.string();
     }
     write_file_atomic(spec(), to_json(spec_value, json_style::pretty) + "\n");
     try {
-        return log_store::create(log());
+        log_store store = log_store::create(log());
+        folders.keep();
+        return store;
     } catch (const error&) {
-        fs::remove(log(), failed);
-        fs::remove(spec(), failed);
+        std::error_code ignored;
+        fs::remove(log(), ignored);
+        fs::remove(spec(), ignored);
         throw;
     }
 }

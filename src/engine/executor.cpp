@@ -6,33 +6,15 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
-#include <new>
 
+#include "engine/aligned_bytes.hpp"
 #include "engine/lowering.hpp"
 #include "lathe/core/error.hpp"
 
 namespace lathe {
 namespace {
 
-constexpr std::size_t alignment = 64;
-
-/// Owned bytes, aligned for the widest vectors.
-class aligned_bytes {
-public:
-    explicit aligned_bytes(std::size_t size)
-        : data_(size == 0 ? nullptr
-                          : static_cast<std::byte*>(
-                                ::operator new(size, std::align_val_t(alignment)))) {}
-    [[nodiscard]] std::byte* data() const noexcept { return data_.get(); }
-
-private:
-    struct release {
-        void operator()(std::byte* p) const noexcept {
-            ::operator delete(p, std::align_val_t(alignment));
-        }
-    };
-    std::unique_ptr<std::byte, release> data_;
-};
+using detail::aligned_bytes;
 
 void check_statistics(const network& net, const calibrated_statistics& statistics) {
     if (statistics.network_identity() == net.identity_hash()) return;
@@ -52,9 +34,11 @@ value_id one_of(const std::vector<value_id>& values, std::size_t index, const ch
 /// What all streams share: the recipes and the packed weights.
 struct shared_part {
     shared_part(const network& net, const weight_reader& weights,
-                const calibrated_statistics& statistics, const deployment& target)
+                const calibrated_statistics& statistics, const deployment& target,
+                memory_pages of)
         : lowered(detail::lower_network(net, target)),
-          packed(static_cast<std::size_t>(lowered.plan.weight_bytes.value)) {
+          pages(of),
+          packed(static_cast<std::size_t>(lowered.plan.weight_bytes.value), of) {
         for (const auto in : net.inputs()) inputs.push_back(in);
         for (const auto& out : net.outputs()) outputs.push_back(out.value);
         for (const auto& n : net.nodes()) floats.push_back(element_count(n.type, target.batch));
@@ -65,6 +49,7 @@ struct shared_part {
     }
 
     detail::lowered_network lowered;
+    memory_pages pages;
     aligned_bytes packed;
     std::vector<value_id> inputs;
     std::vector<value_id> outputs;
@@ -75,7 +60,10 @@ struct shared_part {
 
 struct executor::state {
     state(std::shared_ptr<const shared_part> s, std::span<std::byte> given)
-        : shared(std::move(s)), own(given.empty() ? needed() : 0), stream(detail::cpu_engine()) {
+        : shared(std::move(s)),
+          own(given.empty() ? needed() : 0, shared->pages),
+          stream(detail::cpu_engine()) {
+        constexpr std::size_t alignment = aligned_bytes::line;
         arena = given.empty() ? own.data() : given.data();
         if (!given.empty() && (given.size() < needed() ||
                                reinterpret_cast<std::uintptr_t>(arena) % alignment != 0)) {
@@ -145,10 +133,10 @@ struct executor::state {
 
 executor::executor(const network& net, const weight_reader& weights,
                    const calibrated_statistics& statistics, const deployment& target,
-                   std::span<std::byte> arena) {
+                   std::span<std::byte> arena, memory_pages pages) {
     check_statistics(net, statistics);
     state_ = std::make_unique<state>(
-        std::make_shared<const shared_part>(net, weights, statistics, target), arena);
+        std::make_shared<const shared_part>(net, weights, statistics, target, pages), arena);
 }
 
 executor::executor(std::unique_ptr<state> s) noexcept : state_(std::move(s)) {}

@@ -2,22 +2,29 @@
 #include "lathe/engine/training_pass.hpp"
 
 #include <fmt/format.h>
-#include <sys/mman.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstring>
-#include <new>
+#include <limits>
 
+#include "engine/aligned_bytes.hpp"
 #include "engine/kernels/elementwise.hpp"
 #include "engine/training_plan.hpp"
 #include "lathe/core/error.hpp"
+#include "lathe/core/text.hpp"
 
 namespace lathe {
 namespace {
 
 /// More than the shapes of any preset's layers; each entry takes some tens of kilobytes.
 constexpr std::size_t cached_primitives = 8192;
+
+void check_batch(int batch) {
+    if (batch >= 1) return;
+    throw error(errc::bad_input, "training pass", fmt::format("a batch of {}", batch),
+                "give at least 1");
+}
 
 class stopwatch {
 public:
@@ -39,24 +46,16 @@ class growing_arena {
 public:
     std::byte* reserve(std::int64_t bytes) {
         if (bytes > size_) {
-            memory_.reset();
-            memory_.reset(static_cast<std::byte*>(
-                ::operator new(static_cast<std::size_t>(bytes), std::align_val_t(page))));
+            memory_ = {};  // before the new one is taken
+            memory_ = {static_cast<std::size_t>(bytes), memory_pages::huge};
             size_ = bytes;
-            madvise(memory_.get(), static_cast<std::size_t>(bytes), MADV_HUGEPAGE);
         }
-        return memory_.get();
+        return memory_.data();
     }
     [[nodiscard]] std::int64_t size() const noexcept { return size_; }
 
 private:
-    static constexpr std::size_t page = std::size_t{2} << 20;
-    struct release {
-        void operator()(std::byte* p) const noexcept {
-            ::operator delete(p, std::align_val_t(page));
-        }
-    };
-    std::unique_ptr<std::byte, release> memory_;
+    detail::aligned_bytes memory_;
     std::int64_t size_ = 0;
 };
 
@@ -70,7 +69,16 @@ struct training_pass::state {
           stream(detail::cpu_engine()) {}
 
     [[nodiscard]] detail::training_context context() {
-        return {*net, batch, threads, access, primitives, stream, image_type};
+        return {*net,       batch,  threads,    access,
+                primitives, stream, image_type, arena.size()};
+    }
+    void check_arena() const {
+        if (plan.memory.arena_bytes <= most_bytes) return;
+        throw error(errc::bad_input, "training pass",
+                    fmt::format("a batch of {} needs {} for feature maps, {} are allowed", batch,
+                                format_bytes(static_cast<double>(plan.memory.arena_bytes)),
+                                format_bytes(static_cast<double>(most_bytes))),
+                    "lower the batch or allow more");
     }
     [[nodiscard]] void* at(detail::slot s) const {
         return s < 0 ? nullptr : memory + plan.memory.offsets[static_cast<std::size_t>(s)];
@@ -204,6 +212,7 @@ struct training_pass::state {
 
     int threads;
     element_type image_type;
+    std::int64_t most_bytes = std::numeric_limits<std::int64_t>::max();
     pass_counters counters;
     detail::primitive_cache primitives;
     dnnl::stream stream;
@@ -248,16 +257,25 @@ training_pass::~training_pass() = default;
 training_pass::training_pass(training_pass&&) noexcept = default;
 training_pass& training_pass::operator=(training_pass&&) noexcept = default;
 
+std::int64_t training_pass::arena_bytes(const network& net, int batch) {
+    state& s = *state_;
+    const detail::thread_scope threads(s.threads);
+    check_batch(batch);
+    const parameter_access nowhere = [](const param_ref&) { return parameter_memory{}; };
+    const detail::training_context context{net,          batch,    s.threads,   nowhere,
+                                           s.primitives, s.stream, s.image_type};
+    return detail::plan_training(context, pass_kind::training).memory.arena_bytes;
+}
+
+void training_pass::bound_arena(std::int64_t bytes) noexcept { state_->most_bytes = bytes; }
+
 std::span<const float> training_pass::forward(const network& net, const parameter_access& access,
                                               std::span<const float> images, int batch,
                                               pass_kind kind) {
     state& s = *state_;
     const detail::thread_scope threads(s.threads);
     s.kind = pass_kind::statistics;  // until this pass is complete, there is none to go back through
-    if (batch < 1) {
-        throw error(errc::bad_input, "training pass", fmt::format("a batch of {}", batch),
-                    "give at least 1");
-    }
+    check_batch(batch);
     const value_id in = net.inputs()[0];
     const auto needed = static_cast<std::size_t>(element_count(net.at(in).type, batch));
     if (net.inputs().size() != 1 || images.size() != needed) {
@@ -271,6 +289,7 @@ std::span<const float> training_pass::forward(const network& net, const paramete
     s.batch = batch;
     s.images = images;
     s.plan = detail::plan_training(s.context(), kind);
+    s.check_arena();
     s.memory = s.arena.reserve(s.plan.memory.arena_bytes);
     s.counters.arena_bytes = s.arena.size();
     s.reset_statistics();

@@ -10,6 +10,8 @@
 
 #include "engine/kernels/loss.hpp"
 #include "lathe/core/error.hpp"
+#include "lathe/core/run_parallel.hpp"
+#include "lathe/core/text.hpp"
 #include "lathe/supernet/checkpoint.hpp"
 #include "supernet/training_ranks.hpp"
 
@@ -43,6 +45,7 @@ void check(const training_settings& s) {
             s.label_smoothing, "give a number from 0 to below 1");
     require(s.clip_norm >= 0.0F && std::isfinite(s.clip_norm), "clip_norm", s.clip_norm,
             "give a finite number of at least 0");
+    require(s.memory >= 0, "memory", static_cast<double>(s.memory), "give a number of at least 0");
     require(s.checkpoint_seconds >= 0.0, "checkpoint_seconds", s.checkpoint_seconds,
             "give a number of at least 0");
 }
@@ -79,6 +82,14 @@ std::string digest(const training_settings& s, int ranks, batch_reader data,
     return to_hex(h.value());
 }
 
+/// Value, gradient and momentum of each weight, and a copy of the value and the momentum.
+std::int64_t weight_bytes(const weight_store& weights) {
+    constexpr std::size_t floats_each = 5;
+    std::size_t floats = 0;
+    for (const auto& [name, t] : weights.tensors()) floats += floats_each * t.value.size();
+    return static_cast<std::int64_t>(floats * sizeof(float));
+}
+
 struct batch_result {
     double loss = 0.0;
     double accuracy = 0.0;
@@ -98,6 +109,7 @@ public:
         for (std::size_t i = 0; i < nets.size(); ++i) {
             weights_.add(nets[i]);
             weights_.use(nets[i]);
+            if (settings_.memory > 0) pass_.bound_arena(settings_.memory - weight_bytes(weights_));
             results[i] = train_one(nets[i], batch, shape, i == 0);
             if (!std::isfinite(results[i].loss)) return false;
         }
@@ -137,8 +149,17 @@ private:
         const image_shape to{static_cast<std::int32_t>(dims[2].size()),
                              static_cast<std::int32_t>(dims[3].size()), from.channels};
         if (to == from) return batch.images;
-        images_.resize(static_cast<std::size_t>(batch.count) * to.elements());
-        resize_bilinear(batch.images, static_cast<std::size_t>(batch.count), from, images_, to);
+        const auto count = static_cast<std::size_t>(batch.count);
+        images_.resize(count * to.elements());
+        const auto parts = std::min(static_cast<std::size_t>(settings_.threads), count);
+        detail::run_parallel(parts, parts, [&](std::size_t, std::size_t part) {
+            const std::size_t first = part * count / parts;
+            const std::size_t images = (part + 1) * count / parts - first;
+            resize_bilinear(
+                std::span(batch.images).subspan(first * from.elements(), images * from.elements()),
+                images, from,
+                std::span(images_).subspan(first * to.elements(), images * to.elements()), to);
+        });
         return images_;
     }
 
@@ -199,6 +220,7 @@ public:
           shape_(data.shape()),
           runner_(weights, settings) {
         const auto first_step = sampler_(step_rng(0));
+        check_memory(first_step, data.batch());
         for (const auto& net : first_step) weights_.add(net);
         state_.settings = digest(settings, ranks.size(), data, first_step);
         require_same_state();
@@ -226,12 +248,23 @@ public:
         }
         save();
         require_same_state();
-        return {progress(), share_done() >= 1.0, runner_.counters()};
+        return {progress(), share_done() >= 1.0, runner_.counters(),
+                weight_bytes(weights_) + runner_.counters().arena_bytes};
     }
 
 private:
     using clock = std::chrono::steady_clock;
 
+    void check_memory(std::span<const network> nets, int batch) const {
+        if (settings_.memory == 0) return;
+        const std::int64_t needed = training_memory(nets, batch, settings_);
+        if (needed <= settings_.memory) return;
+        throw error(errc::bad_input, "training settings",
+                    fmt::format("memory is {}, a step on {} images takes {}",
+                                format_bytes(static_cast<double>(settings_.memory)), batch,
+                                format_bytes(static_cast<double>(needed))),
+                    "lower the batch or allow more");
+    }
     [[nodiscard]] rng step_rng(std::int64_t step) const {
         return rng(settings_.seed).child("subnets", static_cast<std::uint64_t>(step));
     }
@@ -356,6 +389,18 @@ private:
 };
 
 }  // namespace
+
+std::int64_t training_memory(std::span<const network> nets, int batch,
+                             const training_settings& settings) {
+    weight_store weights(settings.seed);
+    training_pass pass(settings.threads, settings.precision);
+    std::int64_t arena = 0;
+    for (const auto& net : nets) {
+        weights.add(net);
+        arena = std::max(arena, pass.arena_bytes(net, batch));
+    }
+    return weight_bytes(weights) + arena;
+}
 
 training_report train_supernet(weight_store& weights, const subnet_sampler& sampler,
                                const batch_reader& data, const training_settings& settings,

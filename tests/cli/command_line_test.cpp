@@ -21,6 +21,7 @@
 #include "lathe/format/json_reader.hpp"
 #include "lathe/store/log_store.hpp"
 #include "lathe/supernet/checkpoint.hpp"
+#include "support/idx_bytes.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace lathe::cli {
@@ -116,7 +117,8 @@ TEST_CASE("bad input leaves nothing behind") {
 
     bad = good;
     bad.replace(bad.find("mobile28"), 8, "mobile32");
-    CHECK_THAT(attempt(bad, out).err, Contains("space.preset") && Contains("28 x 28"));
+    CHECK_THAT(attempt(bad, out).err,
+               Contains("spec.json: space.preset") && Contains("28 x 28"));
     bad = good;
     bad.replace(bad.find(R"("format": "glyphs", "train": 300, "test": 40)"), 44,
                 R"("format": "cifar10", "path": "no/such/folder")");
@@ -125,13 +127,56 @@ TEST_CASE("bad input leaves nothing behind") {
     CHECK_THAT(attempt(bad, out).err, Contains((folder / "no/such/folder").string()));
     bad = good;
     bad.replace(bad.find("\"batch\": 8"), 10, "\"batch\": 9999");
-    CHECK(attempt(bad, out).code == bad_input);
+    CHECK_THAT(attempt(bad, out).err, Contains("spec.json: training.batch"));
+    bad = good;
+    bad.replace(bad.find("\"test\": 40"), 10, "\"test\": 40, \"validation\": 299");
+    CHECK_THAT(attempt(bad, out).err, Contains("spec.json: data.validation"));
+    const auto bounded = [&](const std::string& memory) {
+        std::string text = good;
+        text.replace(text.find("\"batch\": 8"), 10, "\"batch\": 8, \"memory\": \"" + memory + "\"");
+        return attempt(text, out);
+    };
+    for (const char* memory : {"<= 10%", ">= 1MiB", "<= 1ms", "<= 100KiB"}) {
+        const answer refused = bounded(memory);
+        CHECK(refused.code == bad_input);
+        CHECK_THAT(refused.err, Contains("spec.json: training.memory"));
+    }
     CHECK_FALSE(fs::exists(out));
 
     // A folder below a file cannot be made.
     const answer blocked = attempt(good, folder / "spec.json" / "out");
     CHECK(blocked.code == bad_input);
     CHECK_THAT(blocked.err, Contains("spec.json"));
+}
+
+TEST_CASE("bad data files are named, with what is wrong where") {
+    const temporary_folder folder;
+    const auto put = [&](const char* name, const std::string& content) {
+        std::ofstream(folder / name, std::ios::binary) << content;
+    };
+    const auto put_part = [&](const std::string& part, std::uint32_t n) {
+        put((part + "-images-idx3-ubyte").c_str(), idx_images(n, 28, 28, std::string(n * 784, 'x')));
+        put((part + "-labels-idx1-ubyte").c_str(), idx_labels(n, std::string(n, '\1')));
+    };
+    const fs::path out = folder / "out";
+    const auto attempt = [&] {
+        std::string spec = tiny_spec(R"({"latency_p50": "<= 1s"})");
+        spec.replace(spec.find(R"("format": "glyphs", "train": 300, "test": 40)"), 44,
+                     R"("format": "idx", "path": ")" + (folder / ".").string() + "\"");
+        const answer a = run({"search", write_spec(folder, spec).string(), "--out", out.string()});
+        CHECK(a.code == bad_input);
+        CHECK_FALSE(fs::exists(out));
+        return a.err;
+    };
+    put_part("t10k", 20);
+    put_part("train", 100);
+    put("train-labels-idx1-ubyte", idx_labels(100, std::string(99, '\1') + '\x0b'));
+    CHECK_THAT(attempt(), Contains("train-labels-idx1-ubyte") && Contains("label 11") && Contains("107"));
+    put_part("train", 100);
+    put("train-images-idx3-ubyte", idx_images(100, 28, 28, std::string(99 * 784, 'x')));
+    CHECK_THAT(attempt(), Contains("train-images-idx3-ubyte") && Contains("truncated"));
+    put("train-images-idx3-ubyte", "<html>" + std::string(100, ' '));
+    CHECK_THAT(attempt(), Contains("train-images-idx3-ubyte") && Contains("magic number"));
 }
 
 /// Everything in the folder: name and content.

@@ -7,6 +7,7 @@
 #include <array>
 
 #include "format/failure.hpp"
+#include "support/idx_bytes.hpp"
 #include "support/temporary_folder.hpp"
 #include "lathe/core/rng.hpp"
 
@@ -19,21 +20,6 @@ std::string random_bytes(std::size_t n, std::uint64_t seed) {
     std::string bytes(n, '\0');
     for (auto& b : bytes) b = static_cast<char>(random.below(256));
     return bytes;
-}
-
-std::string big_endian(std::uint32_t v) {
-    return {static_cast<char>(v >> 24), static_cast<char>(v >> 16), static_cast<char>(v >> 8),
-            static_cast<char>(v)};
-}
-
-std::string idx_images(std::uint32_t n, std::uint32_t height, std::uint32_t width,
-                       const std::string& pixels) {
-    return std::string("\0\0\x08\x03", 4) + big_endian(n) + big_endian(height) + big_endian(width) +
-           pixels;
-}
-
-std::string idx_labels(std::uint32_t n, const std::string& labels) {
-    return std::string("\0\0\x08\x01", 4) + big_endian(n) + labels;
 }
 
 std::string gzip(const std::string& content) {

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lathe/engine/executor.hpp"
 
+#include <array>
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <cstring>
 
 #include "engine/guarded_memory.hpp"
 #include "lathe/core/error.hpp"
+#include "lathe/core/run_parallel.hpp"
 #include "lathe/engine/compile.hpp"
 #include "reference/interpreter.hpp"
 #include "reference/layout.hpp"
@@ -98,6 +100,47 @@ TEST_CASE("streams share weights and compute the same") {
     CHECK(difference_to_oracle(net, 2, second, statistics, rng(1)) < 1e-4);
     CHECK(difference_to_oracle(net, 2, first, statistics, rng(2)) < 1e-4);
     CHECK(first.input().data() != second.input().data());
+}
+
+namespace {
+
+std::vector<float> output_of(executor& run, const std::vector<float>& input) {
+    std::ranges::copy(input, run.input().begin());
+    run.run();
+    return {run.output().begin(), run.output().end()};
+}
+
+}  // namespace
+
+TEST_CASE("streams at the same time compute what they compute alone") {
+    constexpr int calls = 200;
+    const network net = reference::random_network(rng(3), 12, reference::outputs::logits);
+    const auto statistics = reference::random_statistics(net, rng(3));
+    executor first(net, reference::unit_weights(), statistics, {.batch = 2, .streams = 2});
+    executor second = first.stream();
+    executor* const streams[] = {&first, &second};
+    std::vector<float> inputs[2], alone[2];
+    for (std::size_t i = 0; i < 2; ++i) {
+        inputs[i] = reference::random_input(net, 2, rng(i));
+        alone[i] = output_of(*streams[i], inputs[i]);
+    }
+    std::array<int, 2> wrong{};
+    detail::run_parallel(2, 2, [&](std::size_t, std::size_t i) {
+        for (int c = 0; c < calls; ++c) wrong[i] += output_of(*streams[i], inputs[i]) != alone[i];
+    });
+    CHECK(wrong == std::array{0, 0});
+}
+
+TEST_CASE("huge pages change no result") {
+    const network net = reference::random_network(rng(6), 8, reference::outputs::logits);
+    const auto statistics = reference::random_statistics(net, rng(6));
+    const auto input = reference::random_input(net, 3, rng(7));
+    executor normal(net, reference::unit_weights(), statistics, {.batch = 3});
+    executor huge(net, reference::unit_weights(), statistics, {.batch = 3}, {}, memory_pages::huge);
+    executor second = huge.stream();
+    const auto expected = output_of(normal, input);
+    CHECK(output_of(huge, input) == expected);
+    CHECK(output_of(second, input) == expected);
 }
 
 TEST_CASE("wrong statistics, arenas and weights are refused by name") {

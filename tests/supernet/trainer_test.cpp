@@ -215,4 +215,39 @@ TEST_CASE("settings out of range are refused by name") {
     CHECK_THAT(refused([](auto& s) { s.checkpoint_seconds = -1; }), Catch::Contains("checkpoint_seconds"));
     CHECK_THAT(refused([](auto& s) { s.momentum = 1.0F; }), Catch::Contains("momentum"));
     CHECK_THAT(refused([](auto& s) { s.label_smoothing = -1; }), Catch::Contains("label_smoothing"));
+    CHECK_THAT(refused([](auto& s) { s.memory = -1; }), Catch::Contains("memory"));
+}
+
+TEST_CASE("training keeps within its memory or does not begin") {
+    const auto space = test::small_space();
+    const auto sampler = sandwich(space, 0);
+    const test::small_data data(320);
+    auto s = quick(2);
+    const std::int64_t needed = training_memory(sampler(rng(1)), 32, s);
+    const auto train_in = [&](std::int64_t memory) {
+        s.memory = memory;
+        weight_store weights(1);
+        return train_supernet(weights, sampler, data.reader(32), s);
+    };
+    CHECK(train_in(0).peak_bytes == needed);
+    CHECK(train_in(needed).complete);
+    CHECK_THROWS_WITH(train_in(needed - 1), Catch::Contains("memory is"));
+    CHECK(training_memory(sampler(rng(1)), 64, s) > needed);
+}
+
+TEST_CASE("a pass that would need more than is allowed is refused, and leaves the pass as it was") {
+    const auto space = test::small_space();
+    const auto net = space.lower(space.largest());
+    weight_store weights(1);
+    weights.add(net);
+    training_pass pass(1);
+    const std::int64_t bytes = pass.arena_bytes(net, 4);
+    CHECK(pass.counters().arena_bytes == 0);
+    const std::vector<float> images(4 * 16 * 16, 0.5F);
+    pass.bound_arena(bytes - 1);
+    CHECK_THROWS_WITH(pass.forward(net, weights.access(), images, 4), Catch::Contains("a batch of 4"));
+    CHECK(pass.counters().arena_bytes == 0);
+    pass.bound_arena(bytes);
+    (void)pass.forward(net, weights.access(), images, 4);
+    CHECK(pass.counters().arena_bytes == bytes);
 }

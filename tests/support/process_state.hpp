@@ -44,7 +44,9 @@ template <class Work>
 bool leaves_process_state(Work work) {
     // OpenMP's workers keep the floating-point mode in which they were made; make them in the usual
     // one.
+    const process_state untouched;
     work();
+    const process_state after_first;
     const int threads = omp_get_max_threads();
     omp_set_num_threads(3);
     const unsigned mode = _mm_getcsr();
@@ -56,5 +58,5 @@ bool leaves_process_state(Work work) {
     _mm_setcsr(mode);
     std::fesetround(FE_TONEAREST);
     omp_set_num_threads(threads);
-    return before == after;
+    return untouched == after_first && before == after;
 }

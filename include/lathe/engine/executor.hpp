@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <vector>
@@ -16,6 +17,14 @@
 
 namespace lathe {
 
+/// Pages of the memory that an executor takes.
+enum class memory_pages : std::uint8_t {
+    normal,
+    /// Transparent huge pages where the system has them: fewer address translations for networks of
+    /// many megabytes. Arena and weights take whole pages of 2 MiB then.
+    huge
+};
+
 /// A network with folded statistics and packed weights, ready to be called over and over. All memory
 /// is taken by the constructor. One executor serves one stream at a time; stream() makes another
 /// one that shares the weights. Movable, not copyable.
@@ -27,12 +36,12 @@ public:
     /// tensor), bad_input for a small or misaligned arena, and what compile() throws.
     executor(const network& net, const weight_reader& weights,
              const calibrated_statistics& statistics, const deployment& target,
-             std::span<std::byte> arena = {});
+             std::span<std::byte> arena = {}, memory_pages pages = memory_pages::normal);
     ~executor();
     executor(executor&&) noexcept;
     executor& operator=(executor&&) noexcept;
 
-    /// An executor with the same weights and an arena of its own.
+    /// An executor with the same weights and an arena of its own, on the same kind of pages.
     [[nodiscard]] executor stream(std::span<std::byte> arena = {}) const;
 
     /// Where the caller puts the batch before run(): (batch, height, width, channels) for images,

@@ -18,7 +18,7 @@ struct parameter_memory {
     float* value = nullptr;
     float* gradient = nullptr;
 };
-/// Finds a base tensor; throws bad_input for one it does not have.
+/// Finds a base tensor; throws bad_input for one it does not have. Called by several threads at once.
 using parameter_access = std::function<parameter_memory(const param_ref& ref)>;
 
 enum class pass_kind : std::uint8_t {
@@ -43,7 +43,7 @@ enum class precision : std::uint8_t {
 struct pass_counters {
     std::int64_t primitives_made = 0;
     std::int64_t primitives_reused = 0;
-    double making_seconds = 0.0;       ///< spent on making primitives
+    double making_seconds = 0.0;       ///< of all threads, spent on making primitives
     double kernel_seconds = 0.0;       ///< spent inside kernels
     std::int64_t arena_bytes = 0;      ///< largest arena so far
 };
@@ -58,6 +58,12 @@ public:
     ~training_pass();
     training_pass(training_pass&&) noexcept;
     training_pass& operator=(training_pass&&) noexcept;
+
+    /// Bytes of the arena with which forward() and backward() train `net`. Runs nothing. Throws as
+    /// forward() does.
+    [[nodiscard]] std::int64_t arena_bytes(const network& net, int batch);
+    /// From now on a pass that needs a larger arena throws bad_input before it takes it.
+    void bound_arena(std::int64_t bytes) noexcept;
 
     /// `images`: (batch, height, width, channels). Norms use the batch's own statistics. Returns the
     /// first output, (batch, features), valid until the next call. Network and images are read again
