@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <ostream>
+#include <thread>
 #include <vector>
 
 #include <fmt/format.h>
@@ -12,6 +13,7 @@
 #include "cli/commands.hpp"
 #include "lathe/cli/command_line.hpp"
 #include "lathe/core/error.hpp"
+#include "lathe/core/run_parallel.hpp"
 #include "lathe/core/text.hpp"
 #include "lathe/format/csv.hpp"
 #include "lathe/format/json.hpp"
@@ -151,10 +153,11 @@ std::string text_of(const bench_table_arguments& arguments, const summary& all) 
 int bench_table_command(const bench_table_arguments& arguments, std::ostream& out) {
     const runner run = runner_of(arguments.optimizer);
     const table_problem problem(read_csv(arguments.file), arguments.goals);
-    std::vector<table_score> runs;
-    for (std::uint64_t seed = 1; seed <= arguments.seeds; ++seed) {
-        runs.push_back(run(problem, arguments.evaluations, seed));
-    }
+    std::vector<table_score> runs(arguments.seeds);
+    detail::run_parallel(runs.size(), std::max(1U, std::thread::hardware_concurrency()),
+                         [&](std::size_t, std::size_t i) {
+                             runs[i] = run(problem, arguments.evaluations, i + 1);
+                         });
     const summary all = summary_of(runs);
     if (arguments.json) {
         out << to_json(json_of(arguments, all)) << '\n';

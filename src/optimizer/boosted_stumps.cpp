@@ -9,7 +9,6 @@ namespace {
 
 constexpr int rounds = 150;
 constexpr double rate = 0.15;
-constexpr std::size_t folds = 5;
 constexpr double least_gain = 1e-12;
 
 }  // namespace
@@ -86,23 +85,16 @@ double boosted_stumps::cross_validate(const training_data& data) const {
     double mean = 0.0;
     for (const double v : data.values) mean += v / static_cast<double>(n);
     double squares = 0.0, variance = 0.0;
-    std::vector<std::uint16_t> genes;
-    std::vector<double> values;
     for (std::size_t fold = 0; fold < folds; ++fold) {
-        genes.clear();
-        values.clear();
-        for (std::size_t i = 0; i < n; ++i) {
-            if (i % folds == fold) continue;
-            const auto row = data.genes.subspan(i * axes, axes);
-            genes.insert(genes.end(), row.begin(), row.end());
-            values.push_back(data.values[i]);
-        }
-        if (values.empty()) continue;
-        trial.fit({genes, values});
-        for (std::size_t i = fold; i < n; i += folds) {
-            const double miss = trial.mean(data.genes.subspan(i * axes, axes)) - data.values[i];
+        const fold_split split(data, axes, fold);
+        if (split.rest.values.empty()) continue;
+        trial.fit(split.rest.view());
+        const auto& held_out = split.held_out;
+        for (std::size_t i = 0; i < held_out.values.size(); ++i) {
+            const double miss =
+                trial.mean(std::span(held_out.genes).subspan(i * axes, axes)) - held_out.values[i];
             squares += miss * miss;
-            variance += (data.values[i] - mean) * (data.values[i] - mean);
+            variance += (held_out.values[i] - mean) * (held_out.values[i] - mean);
         }
     }
     return variance > 0.0 ? squares / variance : 0.0;

@@ -5,7 +5,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "optimizer/kernel_model.hpp"
+#include "optimizer/domain.hpp"
+#include "optimizer/training_data.hpp"
 
 namespace lathe::detail {
 

@@ -5,8 +5,8 @@
 #include <Eigen/Core>
 #include <algorithm>
 #include <cmath>
-#include <iterator>
 #include <limits>
+#include <optional>
 
 namespace lathe::detail {
 namespace {
@@ -27,6 +27,18 @@ double deviation_of(std::span<const double> values, double mean) {
     for (const double v : values) squares += (v - mean) * (v - mean);
     const double d = std::sqrt(squares / static_cast<double>(values.size()));
     return d > 0.0 ? d : 1.0;
+}
+
+/// By likeness, without noise.
+std::vector<kernel_config> tried_shapes() {
+    std::vector<kernel_config> shapes = {{kernel_shape::linear, likeness::plain, 1.0, 0.0}};
+    for (const auto kind : {likeness::plain, likeness::weighted, likeness::encoded}) {
+        shapes.push_back({kernel_shape::quadratic, kind, 1.0, 0.0});
+        for (const double length : {0.125, 0.25, 0.5, 1.0, 2.0}) {
+            shapes.push_back({kernel_shape::exponential, kind, length, 0.0});
+        }
+    }
+    return shapes;
 }
 
 }  // namespace
@@ -94,6 +106,14 @@ void kernel_model::set_likeness(const training_data& data, likeness kind) {
     }
 }
 
+void kernel_model::set_terms() {
+    terms_ = likeness_;
+    if (config_.shape != kernel_shape::exponential) return;
+    for (auto& axis : terms_) {
+        for (double& t : axis) t = std::exp(t / config_.length);
+    }
+}
+
 double kernel_model::similarity(const std::uint16_t* a, const std::uint16_t* b) const {
     double s = 0.0;
     for (std::size_t i = 0; i < sizes_.size(); ++i) s += likeness_[i][a[i] * sizes_[i] + b[i]];
@@ -109,58 +129,89 @@ double kernel_model::covariance(double s) const {
     return s;
 }
 
-kernel_config kernel_model::choose(const training_data& data, double* error) const {
-    const std::size_t n = data.values.size();
-    const std::size_t genes = sizes_.size();
-    const double mean = mean_of(data.values);
-    const double scale = deviation_of(data.values, mean);
-    vector y(static_cast<Eigen::Index>(n));
-    for (std::size_t i = 0; i < n; ++i) y[static_cast<Eigen::Index>(i)] = (data.values[i] - mean) / scale;
+void kernel_model::covariances(const std::uint16_t* genes, const std::uint16_t* others,
+                               std::span<double> out) const {
+    const std::size_t axes = sizes_.size();
+    std::vector<const double*> rows(axes);
+    for (std::size_t a = 0; a < axes; ++a) rows[a] = terms_[a].data() + genes[a] * sizes_[a];
+    if (config_.shape == kernel_shape::exponential) {
+        const double apart = std::exp(-1.0 / config_.length);
+        for (double& c : out) {
+            c = apart;
+            for (std::size_t a = 0; a < axes; ++a) c *= rows[a][others[a]];
+            others += axes;
+        }
+        return;
+    }
+    for (double& c : out) {
+        double s = 0.0;
+        for (std::size_t a = 0; a < axes; ++a) s += rows[a][others[a]];
+        c = covariance(s);
+        others += axes;
+    }
+}
 
-    constexpr likeness kinds[] = {likeness::plain, likeness::weighted, likeness::encoded};
-    std::vector<kernel_config> shapes = {{kernel_shape::linear, likeness::plain, 1.0, 0.0}};
-    for (const auto kind : kinds) {
-        shapes.push_back({kernel_shape::quadratic, kind, 1.0, 0.0});
-        for (const double length : {0.125, 0.25, 0.5, 1.0, 2.0}) {
-            shapes.push_back({kernel_shape::exponential, kind, length, 0.0});
-        }
-    }
-    kernel_model trial = *this;
-    matrix similarities[std::size(kinds)];
-    for (const auto kind : kinds) {
-        trial.set_likeness(data, kind);
-        auto& s = similarities[static_cast<std::size_t>(kind)];
-        s.resize(static_cast<Eigen::Index>(n), static_cast<Eigen::Index>(n));
-        for (std::size_t i = 0; i < n; ++i) {
-            for (std::size_t j = 0; j < n; ++j) {
-                s(static_cast<Eigen::Index>(i), static_cast<Eigen::Index>(j)) =
-                    trial.similarity(&data.genes[i * genes], &data.genes[j * genes]);
-            }
-        }
-    }
-    kernel_config best;
-    double least = std::numeric_limits<double>::infinity();
-    for (auto config : shapes) {
-        trial.config_ = config;
-        const matrix k = similarities[static_cast<std::size_t>(config.options)].unaryExpr(
-            [&](double s) { return trial.covariance(s); });
+kernel_choice kernel_model::choose(const training_data& data) const {
+    std::vector<kernel_config> tried;
+    for (const auto& shape : tried_shapes()) {
         for (const double noise : {1e-3, 1e-2, 1e-1}) {
-            matrix noisy = k;
-            noisy.diagonal().array() += noise;
-            const matrix inverse =
-                noisy.llt().solve(matrix::Identity(noisy.rows(), noisy.cols()));
-            const vector residual = (inverse * y).cwiseQuotient(inverse.diagonal());
-            // Rounded, so that the choice does not hang on the last bits; earlier ones win ties.
-            const double loo = std::nearbyint(residual.squaredNorm() / static_cast<double>(n) * 1e6);
-            if (loo < least) {
-                least = loo;
-                best = config;
-                best.noise = noise;
-            }
+            tried.push_back(shape);
+            tried.back().noise = noise;
         }
     }
-    if (error != nullptr) *error = least * 1e-6;
+    std::vector<double> squares(tried.size(), 0.0);
+    for (std::size_t fold = 0; fold < folds; ++fold) {
+        const fold_split split(data, sizes_.size(), fold);
+        if (split.rest.values.empty() || split.held_out.values.empty()) continue;
+        add_errors(split, tried, squares);
+    }
+    const double scale = deviation_of(data.values, mean_of(data.values));
+    const double unit = 1e6 / (scale * scale * static_cast<double>(data.values.size()));
+    kernel_choice best{{}, std::numeric_limits<double>::infinity()};
+    for (std::size_t i = 0; i < tried.size(); ++i) {
+        // Rounded, so that the choice does not hang on the last bits; earlier ones win ties.
+        const double error = std::nearbyint(squares[i] * unit) * 1e-6;
+        if (error < best.error) best = {tried[i], error};
+    }
     return best;
+}
+
+void kernel_model::add_errors(const fold_split& split, std::span<const kernel_config> tried,
+                              std::span<double> squares) const {
+    const double mean = mean_of(split.rest.values);
+    const Eigen::Map<const vector> rest(split.rest.values.data(),
+                                        static_cast<Eigen::Index>(split.rest.values.size()));
+    const Eigen::Map<const vector> held_out(split.held_out.values.data(),
+                                            static_cast<Eigen::Index>(split.held_out.values.size()));
+    kernel_model trial = *this;
+    const auto similarities = [&](const data_part& a, const data_part& b) {
+        matrix s(static_cast<Eigen::Index>(a.values.size()),
+                 static_cast<Eigen::Index>(b.values.size()));
+        for (Eigen::Index i = 0; i < s.rows(); ++i) {
+            for (Eigen::Index j = 0; j < s.cols(); ++j) {
+                s(i, j) = trial.similarity(&a.genes[static_cast<std::size_t>(i) * sizes_.size()],
+                                           &b.genes[static_cast<std::size_t>(j) * sizes_.size()]);
+            }
+        }
+        return s;
+    };
+    std::optional<likeness> of;
+    matrix own, across, k;
+    for (std::size_t i = 0; i < tried.size(); ++i) {
+        if (of != tried[i].options) {
+            of = tried[i].options;
+            trial.set_likeness(split.rest.view(), *of);  // knows nothing of what is held out
+            own = similarities(split.rest, split.rest);
+            across = similarities(split.held_out, split.rest);
+        }
+        trial.config_ = tried[i];
+        const auto covariance = [&](double s) { return trial.covariance(s); };
+        k = own.unaryExpr(covariance);
+        k.diagonal().array() += tried[i].noise + ridge_floor;
+        const vector alpha = k.llt().solve((rest.array() - mean).matrix());
+        squares[i] += (across.unaryExpr(covariance) * alpha - (held_out.array() - mean).matrix())
+                          .squaredNorm();
+    }
 }
 
 void kernel_model::fit(const training_data& data, const kernel_config& config) {
@@ -168,6 +219,7 @@ void kernel_model::fit(const training_data& data, const kernel_config& config) {
     const std::size_t genes = sizes_.size();
     config_ = config;
     set_likeness(data, config.options);
+    set_terms();
     genes_.assign(data.genes.begin(), data.genes.end());
     offset_ = mean_of(data.values);
     scale_ = deviation_of(data.values, offset_);
@@ -177,14 +229,10 @@ void kernel_model::fit(const training_data& data, const kernel_config& config) {
     for (std::size_t i = 0; i < n; ++i) {
         const auto row = static_cast<Eigen::Index>(i);
         y[row] = (data.values[i] - offset_) / scale_;
-        for (std::size_t j = 0; j <= i; ++j) {
-            const double c = covariance(similarity(&genes_[i * genes], &genes_[j * genes]));
-            k(row, static_cast<Eigen::Index>(j)) = c;
-            k(static_cast<Eigen::Index>(j), row) = c;
-        }
+        covariances(&genes_[i * genes], genes_.data(), {&k(row, 0), i + 1});
         k(row, row) += config.noise + ridge_floor;
     }
-    const Eigen::LLT<matrix> llt(k);
+    const Eigen::LLT<matrix> llt(k);  // reads the lower triangle only
     const vector alpha = llt.solve(y);
     signal_ = std::sqrt(std::max(y.dot(alpha) / static_cast<double>(n), 1e-12));
     alpha_.assign(alpha.begin(), alpha.end());
@@ -193,28 +241,33 @@ void kernel_model::fit(const training_data& data, const kernel_config& config) {
 }
 
 double kernel_model::mean(gene_span g) const {
-    const std::size_t genes = sizes_.size();
+    std::vector<double> k(alpha_.size());
+    covariances(g.data(), genes_.data(), k);
     double sum = 0.0;
-    for (std::size_t i = 0; i < alpha_.size(); ++i) {
-        sum += alpha_[i] * covariance(similarity(g.data(), &genes_[i * genes]));
-    }
+    for (std::size_t i = 0; i < alpha_.size(); ++i) sum += alpha_[i] * k[i];
     return offset_ + scale_ * sum;
 }
 
-prediction kernel_model::predict(gene_span g) const {
-    const std::size_t n = alpha_.size();
-    const std::size_t genes = sizes_.size();
-    vector k(static_cast<Eigen::Index>(n));
-    double sum = 0.0;
-    for (std::size_t i = 0; i < n; ++i) {
-        const double c = covariance(similarity(g.data(), &genes_[i * genes]));
-        k[static_cast<Eigen::Index>(i)] = c;
-        sum += alpha_[i] * c;
+std::vector<prediction> kernel_model::predict(std::span<const gene_span> genotypes) const {
+    const auto n = static_cast<Eigen::Index>(alpha_.size());
+    const Eigen::Map<const vector> alpha(alpha_.data(), n);
+    const Eigen::Map<const matrix> factor(factor_.data(), n, n);
+    Eigen::MatrixXd k(n, static_cast<Eigen::Index>(genotypes.size()));
+    for (Eigen::Index g = 0; g < k.cols(); ++g) {
+        covariances(genotypes[static_cast<std::size_t>(g)].data(), genes_.data(),
+                    {k.col(g).data(), alpha_.size()});
     }
-    const Eigen::Map<const matrix> factor(factor_.data(), k.size(), k.size());
+    const vector means = k.transpose() * alpha;
     factor.triangularView<Eigen::Lower>().solveInPlace(k);
-    const double left = std::max(0.0, covariance(similarity(g.data(), g.data())) - k.squaredNorm());
-    return {offset_ + scale_ * sum, scale_ * signal_ * std::sqrt(left)};
+    std::vector<prediction> result;
+    for (Eigen::Index g = 0; g < k.cols(); ++g) {
+        const auto* const genes = genotypes[static_cast<std::size_t>(g)].data();
+        double own = 0.0;
+        covariances(genes, genes, {&own, 1});
+        const double left = std::max(0.0, own - k.col(g).squaredNorm());
+        result.push_back({offset_ + scale_ * means[g], scale_ * signal_ * std::sqrt(left)});
+    }
+    return result;
 }
 
 }  // namespace lathe::detail

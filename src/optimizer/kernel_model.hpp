@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Regression on genotypes: Gaussian processes and kernel ridge, chosen by leave-one-out error.
+// Regression on genotypes: Gaussian processes and kernel ridge, chosen by cross-validation.
 #pragma once
 
 #include <cstddef>
@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "optimizer/domain.hpp"
+#include "optimizer/training_data.hpp"
 
 namespace lathe::detail {
 
@@ -35,34 +36,42 @@ struct kernel_config {
     friend bool operator==(const kernel_config&, const kernel_config&) = default;
 };
 
+struct kernel_choice {
+    kernel_config config;
+    double error = 0.0;
+};
+
 struct prediction {
     double mean = 0.0;
     double deviation = 0.0;
-};
-
-/// n genotypes, row by row, and one value for each. Views.
-struct training_data {
-    std::span<const std::uint16_t> genes;
-    std::span<const double> values;
 };
 
 class kernel_model {
 public:
     explicit kernel_model(const domain& space);
 
-    /// The configuration with the least leave-one-out error (closed form). O(n^3) per configuration.
-    [[nodiscard]] kernel_config choose(const training_data& data, double* error) const;
+    /// The configuration with the least error of cross-validation, and that error over the variance
+    /// of the values. O(n^3) per configuration.
+    [[nodiscard]] kernel_choice choose(const training_data& data) const;
     /// Precondition: n >= 2. O(n^3).
     void fit(const training_data& data, const kernel_config& config);
     /// Without the deviation: O(n).
     [[nodiscard]] double mean(gene_span genes) const;
-    /// O(n^2).
-    [[nodiscard]] prediction predict(gene_span genes) const;
+    /// O(n^2) for each genotype.
+    [[nodiscard]] std::vector<prediction> predict(std::span<const gene_span> genotypes) const;
 
 private:
+    /// Adds the squared errors on what is held out, for each configuration. Fastest where those with
+    /// the same likeness are neighbours.
+    void add_errors(const fold_split& split, std::span<const kernel_config> tried,
+                    std::span<double> squares) const;
     void set_likeness(const training_data& data, likeness kind);
+    void set_terms();
     [[nodiscard]] double similarity(const std::uint16_t* a, const std::uint16_t* b) const;
     [[nodiscard]] double covariance(double similarity) const;
+    /// With the first genotypes of `others`, as many as `out` has room for.
+    void covariances(const std::uint16_t* genes, const std::uint16_t* others,
+                     std::span<double> out) const;
     /// Per axis and option: mean of the values with that option, shrunk, less the mean of all.
     [[nodiscard]] std::vector<std::vector<double>> main_effects(const training_data& data) const;
     /// 1 for equal options, down to 0.
@@ -72,6 +81,9 @@ private:
     std::vector<axis_kind> kinds_;
     std::vector<std::vector<double>> likeness_;  // per axis, options x options, weights included
     kernel_config config_;
+    /// Like likeness_. For the exponential shape its factors, exp(likeness / length): their product
+    /// with exp(-1 / length) is the covariance.
+    std::vector<std::vector<double>> terms_;
     double offset_ = 0.0;
     double scale_ = 1.0;
     double signal_ = 1.0;                // standard deviation of the fitted process, scaled

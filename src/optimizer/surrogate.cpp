@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
+#include <utility>
 
 namespace lathe::detail {
 namespace {
@@ -17,6 +19,14 @@ std::size_t step_below(std::size_t n) {
     return step;
 }
 
+double variance_of(std::span<const double> values) {
+    const auto n = static_cast<double>(values.size());
+    double mean = 0.0, squares = 0.0;
+    for (const double v : values) mean += v / n;
+    for (const double v : values) squares += (v - mean) * (v - mean);
+    return squares / n;
+}
+
 }  // namespace
 
 void surrogate::add(gene_span genes, double value) {
@@ -24,60 +34,91 @@ void surrogate::add(gene_span genes, double value) {
     values_.push_back(value);
 }
 
-void surrogate::learn() {
-    std::vector<double> sorted = values_;
+void surrogate::clear() {
+    genes_.clear();
+    values_.clear();
+}
+
+surrogate::scale surrogate::scale::of(std::span<const double> values) {
+    std::vector<double> sorted(values.begin(), values.end());
     std::sort(sorted.begin(), sorted.end());
-    low_ = sorted.front();
-    width_ = sorted[sorted.size() / 2] - low_;
-    if (!(width_ > 0.0)) width_ = sorted.back() > low_ ? sorted.back() - low_ : 1.0;
-    learned_.resize(values_.size());
-    for (std::size_t i = 0; i < values_.size(); ++i) {
-        learned_[i] = std::log1p((values_[i] - low_) / width_);
-    }
-    const std::size_t step = step_below(values_.size());
-    if (step != chosen_on_) choose(step);
+    scale s{sorted.front(), sorted[sorted.size() / 2] - sorted.front()};
+    if (!(s.width > 0.0)) s.width = sorted.back() > s.low ? sorted.back() - s.low : 1.0;
+    return s;
+}
+
+double surrogate::scale::learned(double value) const { return std::log1p((value - low) / width); }
+
+std::vector<double> surrogate::scale::learned(std::span<const double> values) const {
+    std::vector<double> z;
+    for (const double v : values) z.push_back(learned(v));
+    return z;
+}
+
+void surrogate::learn() {
+    choose(step_below(values_.size()));
+    scale_ = scale::of(values_);
+    const std::vector<double> learned = scale_.learned(values_);
     if (by_stumps_) {
-        stumps_.fit({genes_, learned_});
+        stumps_.fit({genes_, learned});
+        stump_deviation_ = std::sqrt(stump_error_ * variance_of(learned));
     } else {
-        kernel_.fit({genes_, learned_}, config_);
+        kernel_.fit({genes_, learned}, config_);
     }
 }
 
 void surrogate::choose(std::size_t n) {
-    chosen_on_ = n;
     // Of many outcomes the latest: they lie where the search now looks.
     const std::size_t from = n > most_compared ? n - most_compared : 0;
-    const training_data some{
-        std::span(genes_).subspan(from * genes_per_row_, (n - from) * genes_per_row_),
-        std::span(learned_).subspan(from, n - from)};
-    double error = 0.0;
-    config_ = kernel_.choose(some, &error);
-    const double stump_error = std::nearbyint(stumps_.cross_validate(some) * 1e6) * 1e-6;
-    by_stumps_ = stump_error < error;
-    double mean = 0.0, squares = 0.0;
-    for (const double v : some.values) mean += v / static_cast<double>(some.values.size());
-    for (const double v : some.values) squares += (v - mean) * (v - mean);
-    stump_deviation_ =
-        std::sqrt(stump_error * squares / static_cast<double>(some.values.size()));
+    const auto genes = std::span(genes_).subspan(from * genes_per_row_, (n - from) * genes_per_row_);
+    const auto values = std::span(values_).subspan(from, n - from);
+    hasher h;
+    h.add_bytes(std::as_bytes(genes)).add_bytes(std::as_bytes(values));
+    if (std::exchange(chosen_for_, h.value()) == h.value()) return;
+    const std::vector<double> learned = scale::of(values).learned(values);
+    const kernel_choice kernel = kernel_.choose({genes, learned});
+    config_ = kernel.config;
+    stump_error_ = std::nearbyint(stumps_.cross_validate({genes, learned}) * 1e6) * 1e-6;
+    by_stumps_ = stump_error_ < kernel.error;
 }
 
 double surrogate::from_learned(double z) const {
     constexpr double unit = 0x1.0p-20;
     const double y = std::expm1(std::nearbyint(z / unit) * unit);
-    return low_ + width_ * (std::nearbyint(y / unit) * unit);
+    return scale_.low + scale_.width * (std::nearbyint(y / unit) * unit);
 }
 
 double surrogate::mean(gene_span genes) const {
     return from_learned(by_stumps_ ? stumps_.mean(genes) : kernel_.mean(genes));
 }
 
-void surrogate::hope(gene_span genes, std::span<const double> deviations,
-                     std::span<double> values) const {
-    const prediction p = by_stumps_ ? prediction{stumps_.mean(genes), stump_deviation_}
-                                    : kernel_.predict(genes);
-    for (std::size_t i = 0; i < deviations.size(); ++i) {
-        values[i] = from_learned(p.mean - deviations[i] * p.deviation);
+std::vector<prediction> surrogate::predictions(std::span<const gene_span> genotypes) const {
+    if (!by_stumps_) return kernel_.predict(genotypes);
+    std::vector<prediction> all;
+    for (const auto genes : genotypes) all.push_back({stumps_.mean(genes), stump_deviation_});
+    return all;
+}
+
+std::vector<double> surrogate::hopes(std::span<const gene_span> genotypes,
+                                     std::span<const double> deviations) const {
+    std::vector<double> values;
+    for (const prediction& p : predictions(genotypes)) {
+        for (const double d : deviations) values.push_back(from_learned(p.mean - d * p.deviation));
     }
+    return values;
+}
+
+std::vector<double> surrogate::probability_within(std::span<const gene_span> genotypes,
+                                                  double bound) const {
+    constexpr double unit = 0x1.0p-20;
+    const double z = scale_.learned(std::max(bound, scale_.low));
+    std::vector<double> probabilities;
+    for (const prediction& p : predictions(genotypes)) {
+        const double deviations = (z - p.mean) / std::max(p.deviation, unit);
+        const double probability = 0.5 * std::erfc(-deviations / std::numbers::sqrt2);
+        probabilities.push_back(std::nearbyint(probability / unit) * unit);
+    }
+    return probabilities;
 }
 
 }  // namespace lathe::detail

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <iterator>
 #include <limits>
+#include <numeric>
 #include <optional>
 #include <tuple>
 
@@ -25,7 +26,7 @@ constexpr std::size_t inner_generations = 30;
 constexpr std::size_t window = 200;          // candidates whose promise is worked out
 /// Deviations below the mean that a candidate may hope for: proposals take turns, from trusting the
 /// models to looking where they know least.
-constexpr double optimism[] = {0.0, 0.5, 1.0, 2.0};
+constexpr double optimism[] = {0.0, 0.5, 1.0, 4.0};
 constexpr std::size_t turns = std::size(optimism);
 constexpr std::size_t most_options = 1024;   // of an axis: models hold how alike any two of them are
 constexpr std::size_t least_to_learn = 8;    // outcomes before a model is worth its name
@@ -51,7 +52,19 @@ struct candidate {
     double violation = 0.0;
 };
 
-/// Objectives per turn.
+std::vector<detail::gene_span> genotypes_of(const std::vector<candidate>& all, std::size_t count) {
+    std::vector<detail::gene_span> genotypes;
+    for (std::size_t i = 0; i < count; ++i) genotypes.push_back(all[i].genes);
+    return genotypes;
+}
+
+/// What is expected of a gain that comes with a probability only; a loss weighs more, the less likely.
+double expected(double gain, double chance) {
+    constexpr double least = 0x1.0p-20;
+    return gain > 0.0 ? gain * chance : gain / std::max(chance, least);
+}
+
+/// Objectives that a candidate may hope for, turn by turn.
 using hopes = std::array<std::vector<double>, turns>;
 
 }  // namespace
@@ -63,15 +76,17 @@ struct surrogate_search::impl {
     detail::population told{};  // all of it, in order
     std::vector<detail::surrogate> objective{};
     std::optional<detail::surrogate> violation{};
-    double violation_scale = 1.0;
     std::vector<candidate> plan{};
     std::size_t planned_on = 0;
 
     void make_plan();
-    void learn();
+    void learn_objectives();
+    void learn_violation();
     void search_inside();
     [[nodiscard]] candidate predicted(detail::gene_span genes) const;
-    [[nodiscard]] hopes hoped_for(detail::gene_span genes) const;
+    // Of the first `count` candidates of the plan.
+    [[nodiscard]] std::vector<hopes> hoped_for(std::size_t count) const;
+    [[nodiscard]] std::vector<double> chances(std::size_t count) const;
     [[nodiscard]] bool learnable() const {
         return book.proposed() >= options.initial && told.size() >= least_to_learn;
     }
@@ -85,49 +100,70 @@ candidate surrogate_search::impl::predicted(detail::gene_span genes) const {
     return c;
 }
 
-hopes surrogate_search::impl::hoped_for(detail::gene_span genes) const {
-    hopes hope;
+std::vector<hopes> surrogate_search::impl::hoped_for(std::size_t count) const {
+    std::vector<hopes> hope(count);
     for (const auto& model : objective) {
-        double values[turns];
-        model.hope(genes, optimism, values);
-        for (std::size_t turn = 0; turn < turns; ++turn) hope[turn].push_back(values[turn]);
+        const auto values = model.hopes(genotypes_of(plan, count), optimism);
+        for (std::size_t i = 0; i < count; ++i) {
+            for (std::size_t turn = 0; turn < turns; ++turn) {
+                hope[i][turn].push_back(values[i * turns + turn]);
+            }
+        }
     }
     return hope;
 }
 
-void surrogate_search::impl::learn() {
-    objective.assign(book.objectives(), detail::surrogate(book.space()));
-    violation.reset();
-    double worst = 0.0;
-    for (std::size_t i = 0; i < told.size(); ++i) {
-        if (std::isfinite(told[i].violation)) worst = std::max(worst, told[i].violation);
-    }
-    if (worst > 0.0) violation.emplace(book.space());
-    std::vector<double> violations;
-    for (std::size_t i = 0; i < told.size(); ++i) {
-        if (told[i].violation > 0.0) violations.push_back(std::min(told[i].violation, worst));
-    }
-    if (!violations.empty()) {
-        std::nth_element(violations.begin(),
-                         violations.begin() + static_cast<std::ptrdiff_t>(violations.size() / 2),
-                         violations.end());
-        violation_scale = violations[violations.size() / 2];
-    }
-    for (std::size_t i = 0; i < told.size(); ++i) {
-        const auto genes = book.genes_of(told[i].id);
-        if (violation) {
-            // How far inside the limits a feasible candidate lies is not known: a typical distance.
-            const double v = told[i].violation;
-            violation->add(genes, v > 0.0 ? std::min(v, 4.0 * violation_scale) : -violation_scale);
+/// Probabilities of keeping the limits.
+std::vector<double> surrogate_search::impl::chances(std::size_t count) const {
+    if (!violation) return std::vector<double>(count, 1.0);
+    return violation->probability_within(genotypes_of(plan, count), 0.0);
+}
+
+void surrogate_search::impl::learn_objectives() {
+    const std::size_t width = book.objectives();
+    if (objective.size() != width) objective.assign(width, detail::surrogate(book.space()));
+    for (std::size_t m = 0; m < width; ++m) {
+        objective[m].clear();
+        double low = std::numeric_limits<double>::infinity(), high = -low;
+        for (std::size_t i = 0; i < told.size(); ++i) {
+            if (!told.measured(i) || !std::isfinite(told.objectives_of(i)[m])) continue;
+            low = std::min(low, told.objectives_of(i)[m]);
+            high = std::max(high, told.objectives_of(i)[m]);
         }
-        if (!told.measured(i)) continue;
-        for (std::size_t m = 0; m < objective.size(); ++m) {
-            objective[m].add(genes, told.objectives_of(i)[m]);
+        for (std::size_t i = 0; i < told.size() && low <= high; ++i) {
+            if (!told.measured(i)) continue;
+            // What is infinite counts as the end of what is finite.
+            objective[m].add(book.genes_of(told[i].id),
+                             std::clamp(told.objectives_of(i)[m], low, high));
         }
     }
-    if (!objective.empty() && objective[0].size() < least_to_learn) objective.clear();
+    const auto too_few = [](const detail::surrogate& s) { return s.size() < least_to_learn; };
+    if (std::ranges::any_of(objective, too_few)) objective.clear();
     for (auto& model : objective) model.learn();
-    if (violation) violation->learn();
+}
+
+void surrogate_search::impl::learn_violation() {
+    std::vector<double> above;
+    for (std::size_t i = 0; i < told.size(); ++i) {
+        const double v = told[i].violation;
+        if (v > 0.0 && std::isfinite(v)) above.push_back(v);
+    }
+    if (above.empty()) {
+        violation.reset();
+        return;
+    }
+    const auto middle = above.begin() + static_cast<std::ptrdiff_t>(above.size() / 2);
+    std::nth_element(above.begin(), middle, above.end());
+    const double typical = *middle;
+    if (!violation) violation.emplace(book.space());
+    violation->clear();
+    for (std::size_t i = 0; i < told.size(); ++i) {
+        const double v = told[i].violation;
+        // How far inside the limits a feasible candidate lies is not told: a typical distance.
+        violation->add(book.genes_of(told[i].id),
+                       v > 0.0 ? std::min(v, 4.0 * typical) : -typical);
+    }
+    violation->learn();
 }
 
 void surrogate_search::impl::search_inside() {
@@ -148,15 +184,17 @@ void surrogate_search::impl::search_inside() {
             candidate c = predicted(p.genes.genes);
             outcomes.push_back({p.id, outcome_status::ok, c.mean, c.violation});
             if (objective.empty()) outcomes.back().violation += 1.0;  // only the violation can lead
-            if (book.is_new(c.genes)) plan.push_back(std::move(c));
+            plan.push_back(std::move(c));
         }
         if (outcomes.empty()) break;
         search.tell(outcomes);
     }
 }
 
+/// A function of what was told: which candidates are new is asked when they are proposed.
 void surrogate_search::impl::make_plan() {
-    learn();
+    learn_objectives();
+    learn_violation();
     search_inside();
     // Predicted feasible ones by front, then the others by violation, then in order of finding.
     std::vector<std::uint32_t> rank(plan.size(), 0);
@@ -191,29 +229,38 @@ void surrogate_search::impl::propose_planned(std::size_t n, std::vector<proposal
         return;
     }
     detail::promise front(objective.size());
+    const auto finite = [](double v) { return std::isfinite(v); };
     for (std::size_t i = 0; i < told.size(); ++i) {
-        if (told[i].violation == 0.0) front.add(told.objectives_of(i));
+        const auto point = told.objectives_of(i);
+        if (told[i].violation == 0.0 && std::ranges::all_of(point, finite)) front.add(point);
     }
     for (const auto id : book.in_flight()) front.expect(predicted(book.genes_of(id)).mean);
     const std::size_t seen = std::min(plan.size(), std::max(window, 2 * n));
-    std::vector<hopes> hope(seen);
-    for (std::size_t i = 0; i < seen; ++i) hope[i] = hoped_for(plan[i].genes);
-    std::vector<bool> taken(seen, false);
+    const auto hope = hoped_for(seen);
+    const auto chance = chances(seen);
+    const auto keeps_limits = [](const candidate& c) { return c.violation <= 0.0; };
+    const auto end = plan.begin() + static_cast<std::ptrdiff_t>(seen);
+    auto next_infeasible =
+        static_cast<std::size_t>(std::find_if_not(plan.begin(), end, keeps_limits) - plan.begin());
+    std::vector<std::size_t> feasible(next_infeasible);
+    std::iota(feasible.begin(), feasible.end(), std::size_t{0});
+    std::vector<double> gain;
     while (out.size() < n) {
-        std::size_t best = seen;
-        double most = -std::numeric_limits<double>::infinity();
-        for (std::size_t i = 0; i < seen; ++i) {
-            if (taken[i]) continue;
-            const double gain = front.of(hope[i][book.proposed() % turns]);
-            if (gain > most) {
-                most = gain;
-                best = i;
+        std::size_t next = next_infeasible;
+        if (feasible.empty()) {
+            if (next_infeasible++ == seen) return;
+        } else {
+            const std::size_t turn = book.proposed() % turns;
+            gain.clear();
+            for (const std::size_t i : feasible) {
+                gain.push_back(expected(front.of(hope[i][turn]), chance[i]));
             }
+            const auto best = feasible.begin() + (std::ranges::max_element(gain) - gain.begin());
+            next = *best;
+            feasible.erase(best);
         }
-        if (best == seen) return;
-        taken[best] = true;
-        front.expect(plan[best].mean);
-        book.propose(plan[best].genes, out);
+        front.expect(plan[next].mean);
+        book.propose(plan[next].genes, out);
     }
 }
 

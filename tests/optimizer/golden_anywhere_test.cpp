@@ -97,7 +97,7 @@ void for_each_golden(Visit visit) {
     visit("local_search", "5ada6f8dea1900d8", [](unsigned threads) {
         return fingerprint_of(local_search(space(), {.seed = 5}), 40, threads);
     });
-    visit("surrogate_search", "f4a7f8cd474f05af", [](unsigned threads) {
+    visit("surrogate_search", "85b88902a835c54e", [](unsigned threads) {
         return fingerprint_of(surrogate_search(space(), {.seed = 6, .initial = 20}), 5, threads);
     });
     visit("islands", "85d5581703cf5f73",
