@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <limits>
+#include <string>
 
 #include "lathe/core/error.hpp"
 
@@ -33,18 +34,35 @@ void validate(const reward_policy& policy) {
 }
 
 namespace detail {
+namespace {
+
+/// The reward in place of two objectives; none stay none.
+void scalarize(std::vector<double>& objectives, const std::string& whose,
+               const reward_policy& policy) {
+    if (objectives.empty()) return;
+    if (objectives.size() != 2) {
+        throw error(errc::bad_input, "scalarized",
+                    fmt::format("{} has {} objectives", whose, objectives.size()),
+                    "give two: minus the quality, and the cost");
+    }
+    objectives = {minus_reward(-objectives[0], objectives[1], policy)};
+}
+
+}  // namespace
 
 std::vector<outcome> with_reward(std::span<const outcome> outcomes, const reward_policy& policy) {
     std::vector<outcome> changed(outcomes.begin(), outcomes.end());
     for (auto& o : changed) {
-        if (o.status == outcome_status::failed || o.objectives.empty()) continue;
-        if (o.objectives.size() != 2) {
-            throw error(errc::bad_input, "scalarized",
-                        fmt::format("outcome of id {} has {} objectives", o.id, o.objectives.size()),
-                        "give two: minus the quality, and the cost");
-        }
-        o.objectives = {minus_reward(-o.objectives[0], o.objectives[1], policy)};
+        if (o.status == outcome_status::failed) continue;
+        scalarize(o.objectives, fmt::format("outcome of id {}", o.id), policy);
     }
+    return changed;
+}
+
+std::vector<immigrant> with_reward(std::span<const immigrant> results,
+                                   const reward_policy& policy) {
+    std::vector<immigrant> changed(results.begin(), results.end());
+    for (auto& r : changed) scalarize(r.objectives, "an immigrant", policy);
     return changed;
 }
 

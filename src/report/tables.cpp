@@ -178,6 +178,13 @@ json_value study_json(const search_report& report, const study_ledger& ledger) {
                                          {"refused", ledger.count(trial_status::refused)},
                                          {"failed", ledger.count(trial_status::failed)},
                                          {"front", ledger.front_size()}}}};
+    if (ledger.all_infeasible()) {
+        json_array nearest;
+        for (const auto id : ledger.least_violating()) {
+            nearest.emplace_back(to_json_value(ledger.trials()[id]));
+        }
+        o.append("least_violating", std::move(nearest));
+    }
     if (!report.levels.empty()) o.append("levels", levels_json(report.levels));
     if (!report.stages.empty()) o.append("stages", stages_json(report.stages));
     if (ledger.reference()) o.append("reference", to_json_value(*ledger.reference()));

@@ -120,6 +120,7 @@ const trial& study_ledger::add(trial t) {
     trials_.push_back(std::move(t));
     const trial& added = trials_.back();
     if (verdict_of(added) == verdict::infeasible) return added;
+    any_kept_ = true;
 
     front_member fresh{added.id, objectives_of(added)};
     if (fresh.objectives.empty()) return added;
@@ -131,6 +132,29 @@ const trial& study_ledger::add(trial t) {
     });
     front_.push_back(std::move(fresh));
     return added;
+}
+
+std::vector<std::uint64_t> study_ledger::least_violating() const {
+    std::vector<std::uint64_t> ids;
+    if (!all_infeasible()) return ids;
+    double least = std::numeric_limits<double>::infinity();
+    for (const trial& t : trials_) {
+        if (t.status == trial_status::failed) continue;
+        const double amount = violation_of(t);
+        if (amount > least) continue;
+        if (amount < least) ids.clear();
+        least = amount;
+        ids.push_back(t.id);
+    }
+    return ids;
+}
+
+double study_ledger::violation_of(const trial& t) const {
+    double least = std::numeric_limits<double>::infinity();
+    for (std::size_t s = 0; s < limits_.size(); ++s) {
+        least = std::min(least, judge(t.metrics, s).total.amount);
+    }
+    return least;
 }
 
 const trial* study_ledger::find(const genotype& canonical) const {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "lathe/optimizer/hierarchical_search.hpp"
 #include "lathe/optimizer/nsga2.hpp"
 #include "lathe/optimizer/random_search.hpp"
 #include "lathe/testing/optimizer.hpp"
@@ -12,6 +13,10 @@
 
 using namespace lathe;
 using namespace lathe::test;
+
+static_assert(ReceivingOptimizer<screened<nsga2>>);
+static_assert(LevelledOptimizer<screened<hierarchical_search<nsga2>>>);
+static_assert(!LevelledOptimizer<screened<nsga2>>);
 
 namespace {
 

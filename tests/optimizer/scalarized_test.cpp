@@ -14,6 +14,8 @@ using namespace lathe;
 using namespace lathe::test;
 
 static_assert(Optimizer<scalarized<regularized_evolution>>);
+static_assert(ReceivingOptimizer<scalarized<regularized_evolution>>);
+static_assert(!LevelledOptimizer<scalarized<regularized_evolution>>);
 
 TEST_CASE("the reward is quality * (cost / limit)^w") {
     const reward_policy hard{100.0, 0.0, -1.0};
@@ -60,4 +62,20 @@ TEST_CASE("wrong policies and outcomes are refused") {
     CHECK_THROWS_WITH(
         search.tell(std::vector<outcome>{{asked[0].id, outcome_status::ok, {1.0}, 0.0}}),
         Catch::Contains("has 1 objectives"));
+}
+
+TEST_CASE("immigrants count with their reward") {
+    const auto space = grid(std::vector<std::size_t>(6, 8));
+    scalarized search(regularized_evolution(space, {.population = 2, .tournament = 2}),
+                      reward_policy{10.0, 0.0, -4.0});
+    const genotype worthy{{2, 2, 2, 2, 1, 1}};  // quality and cost 10
+    search.receive(std::vector<immigrant>{{worthy, {-10.0, 10.0}, 0.0},
+                                          {{{7, 7, 7, 7, 7, 7}}, {-42.0, 42.0}, 0.0}});
+    int apart = 0;  // a child of the better parent is like it
+    const auto child = search.ask(1).at(0).genes;
+    for (std::size_t i = 0; i < 6; ++i) apart += child.genes[i] != worthy.genes[i];
+    CHECK(apart >= 1);
+    CHECK(apart <= 3);
+    CHECK_THROWS_WITH(search.receive(std::vector<immigrant>{{worthy, {1.0}, 0.0}}),
+                      Catch::Contains("immigrant"));
 }

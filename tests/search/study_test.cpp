@@ -119,6 +119,8 @@ TEST_CASE("a probe sees every step and can stop the run") {
     CHECK(seen[2].step == 3);
     CHECK(seen[2].trials == 24);
     CHECK(seen[2].trials == seen[2].evaluated + seen[2].refused + seen[2].failed);
+    CHECK_FALSE(seen[2].all_infeasible);
+    CHECK(s.ledger().least_violating().empty());
     CHECK(s.run({.wall_time = std::chrono::duration<double>(0)}) == stop_reason::wall_time);
 }
 
@@ -145,9 +147,25 @@ TEST_CASE("failures are values and reach the optimizer as failures") {
 TEST_CASE("a space without a feasible member ends and names the tightest limit") {
     fixture f;
     auto s = f.make(toy::edge_goals("<= 1000ms", "<= 17"));
-    const auto why = s.run({.evaluations = 5, .refusals = 10});
+    bool flagged = false;
+    const auto why = s.run({.evaluations = 5, .refusals = 10}, [&](const step_record& r) {
+        flagged = r.all_infeasible;
+        return next_step::go_on;
+    });
     CHECK(why == stop_reason::refusals);
     CHECK(s.ledger().front().empty());
+    CHECK(flagged);
+    CHECK(s.ledger().all_infeasible());
+    const auto least = s.ledger().least_violating();
+    REQUIRE_FALSE(least.empty());
+    CHECK(least[0] == s.ledger().nearest(0)->id);
+    const auto parameters_of_trial = [&](std::uint64_t id) {
+        return find_metric(s.ledger().trials()[id].metrics, id_of<parameters>()).value;
+    };
+    for (const trial& t : s.ledger().trials()) {
+        const bool is_least = std::ranges::find(least, t.id) != least.end();
+        CHECK(is_least == (parameters_of_trial(t.id) == parameters_of_trial(least[0])));
+    }
     const auto choices = s.choose();
     CHECK(choices[0].verdict == verdict::infeasible);
     CHECK_THAT(choices[0].explanation, Contains("parameters <= 17"));

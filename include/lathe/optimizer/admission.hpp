@@ -48,6 +48,16 @@ public:
     void tell(std::span<const outcome> outcomes) { inner_.tell(outcomes); }
     [[nodiscard]] std::string state() const { return inner_.state(); }
     void restore(std::string_view state) { inner_.restore(state); }
+    void receive(std::span<const immigrant> results)
+        requires ReceivingOptimizer<Inner>
+    {
+        inner_.receive(results);
+    }
+    [[nodiscard]] std::vector<search_level> levels() const
+        requires LevelledOptimizer<Inner>
+    {
+        return inner_.levels();
+    }
     [[nodiscard]] const Inner& inner() const noexcept { return inner_; }
 
 private:

@@ -28,6 +28,13 @@ void validate(const reward_policy& policy);
 /// platform's pow. NaN for a quality or a cost that is not a number, not finite or negative.
 [[nodiscard]] double minus_reward(double quality, double cost, const reward_policy& policy);
 
+namespace detail {
+[[nodiscard]] std::vector<outcome> with_reward(std::span<const outcome> outcomes,
+                                               const reward_policy& policy);
+[[nodiscard]] std::vector<immigrant> with_reward(std::span<const immigrant> results,
+                                                 const reward_policy& policy);
+}  // namespace detail
+
 /// Gives the optimizer one objective in place of two: outcomes must have the objectives (minus quality,
 /// cost). Other numbers of objectives throw bad_input; violations and failures pass through.
 template <Optimizer Inner>
@@ -40,17 +47,22 @@ public:
     void tell(std::span<const outcome> outcomes);
     [[nodiscard]] std::string state() const { return inner_.state(); }
     void restore(std::string_view state) { inner_.restore(state); }
+    void receive(std::span<const immigrant> results)
+        requires ReceivingOptimizer<Inner>
+    {
+        inner_.receive(detail::with_reward(results, policy_));
+    }
+    [[nodiscard]] std::vector<search_level> levels() const
+        requires LevelledOptimizer<Inner>
+    {
+        return inner_.levels();
+    }
     [[nodiscard]] const Inner& inner() const noexcept { return inner_; }
 
 private:
     Inner inner_;
     reward_policy policy_;
 };
-
-namespace detail {
-[[nodiscard]] std::vector<outcome> with_reward(std::span<const outcome> outcomes,
-                                               const reward_policy& policy);
-}  // namespace detail
 
 template <Optimizer Inner>
 scalarized<Inner>::scalarized(Inner inner, reward_policy policy)

@@ -80,6 +80,7 @@ struct step_record {
     std::size_t failed = 0;
     std::size_t repeats = 0;   ///< proposals that had been looked at before
     std::size_t front = 0;     ///< members on the front
+    bool all_infeasible = false;  ///< trials there are, and none keeps the limits of any scenario
     std::size_t replayed = 0;  ///< trials that came from the store and not from an evaluation
     /// Budgets and what was used of them, where the optimizer works level by level.
     std::vector<search_level> levels = {};

@@ -81,12 +81,20 @@ public:
     [[nodiscard]] std::vector<std::uint64_t> front() const;
     [[nodiscard]] std::size_t front_size() const noexcept { return front_.size(); }
 
+    /// There are trials, and none keeps the limits of any scenario.
+    [[nodiscard]] bool all_infeasible() const noexcept { return !trials_.empty() && !any_kept_; }
+    /// While all are infeasible, the ids of the trials that break the limits of some scenario least,
+    /// ascending: what there is instead of a front. O(trials * limits).
+    [[nodiscard]] std::vector<std::uint64_t> least_violating() const;
+
     /// The limit of the scenario that is in the way most; none without a trial or a limit.
     [[nodiscard]] std::optional<tightest_constraint> tightest(std::size_t scenario) const;
     /// The trial that breaks the scenario's limits least, or nullptr.
     [[nodiscard]] const trial* nearest(std::size_t scenario) const;
 
 private:
+    /// Of the scenario nearest to being kept.
+    [[nodiscard]] double violation_of(const trial& t) const;
     /// Objectives as numbers to minimise; empty if one is missing.
     [[nodiscard]] std::vector<double> objectives_of(const trial& t) const;
 
@@ -96,6 +104,7 @@ private:
     std::vector<trial> trials_;
     std::unordered_map<genotype, std::size_t, genotype_hash> by_genotype_;
     std::array<std::size_t, 3> counts_{};
+    bool any_kept_ = false;
     struct front_member {
         std::uint64_t id;
         std::vector<double> objectives;

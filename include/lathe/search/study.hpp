@@ -281,6 +281,7 @@ private:
         r.failed = ledger_.count(trial_status::failed);
         r.repeats = settled_ - r.trials;
         r.front = ledger_.front_size();
+        r.all_infeasible = ledger_.all_infeasible();
         r.replayed = replayed_;
         if constexpr (LevelledOptimizer<Strategy>) r.levels = strategy_->levels();
         return r;
