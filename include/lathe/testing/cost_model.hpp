@@ -3,7 +3,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <span>
 #include <string>
 #include <utility>
@@ -11,46 +10,18 @@
 
 #include "lathe/core/error.hpp"
 #include "lathe/cost_model/concept.hpp"
+#include "lathe/testing/estimate_flaws.hpp"
 
 namespace lathe::testing {
-
-namespace detail {
-
-inline bool same(const estimate& a, const estimate& b) {
-    if (a.status != b.status) return false;
-    return !a.known() || (a.value == b.value && a.low == b.low && a.high == b.high);
-}
-
-/// What is wrong with one estimate, empty if nothing.
-inline std::string flaw(const estimate& e) {
-    if (!e.known()) return std::isnan(e.value) ? "" : "has a number although it is not known";
-    if (!std::isfinite(e.value) || !std::isfinite(e.low) || !std::isfinite(e.high)) {
-        return "is known but not finite";
-    }
-    if (!(e.low <= e.value && e.value <= e.high)) return "is outside its interval";
-    if (!(e.confidence >= 0.0 && e.confidence <= 1.0)) return "has a confidence outside [0, 1]";
-    if (e.source == provenance::exact && e.low != e.high) return "is exact but has an interval";
-    return {};
-}
-
-}  // namespace detail
 
 /// Asks `model` about the networks, all at once and one by one, and returns what is wrong with it, one
 /// sentence each: empty means that it conforms. Measured estimates may differ from call to call.
 template <CostModel Model>
 [[nodiscard]] std::vector<std::string> check_cost_model(Model& model, std::span<const network> nets,
                                                         const deployment& target) {
-    std::vector<std::string> complaints;
-    const auto complain = [&](std::string what) { complaints.push_back(std::move(what)); };
-
     const std::vector<metric_id> metrics = std::as_const(model).metrics();
-    if (metrics.empty()) complain("metrics() is empty");
-    for (std::size_t m = 0; m < metrics.size(); ++m) {
-        if (!metrics[m].scenario.empty()) complain(to_string(metrics[m]) + " names a scenario");
-        if (std::count(metrics.begin(), metrics.end(), metrics[m]) > 1) {
-            complain(to_string(metrics[m]) + " is there twice");
-        }
-    }
+    std::vector<std::string> complaints = detail::flaws(metrics);
+    const auto complain = [&](std::string what) { complaints.push_back(std::move(what)); };
 
     const cost_table all = model.estimate(nets, target);
     if (all.networks() != nets.size() || !std::ranges::equal(all.metrics(), metrics)) {
