@@ -25,5 +25,8 @@ if(LATHE_DEVELOPER)
   if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
     # g++ 12 sees an overlap in every inlined "text" + std::string (GCC bug 105651).
     target_compile_options(lathe_flags INTERFACE -Wno-restrict)
+  elseif(CMAKE_CXX_COMPILER_ID STREQUAL Clang)
+    # libstdc++ 12's std::stable_sort calls what it has deprecated itself.
+    target_compile_options(lathe_flags INTERFACE -Wno-deprecated-declarations)
   endif()
 endif()

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <iterator>
 #include <limits>
 #include <string>
 #include <vector>
@@ -26,7 +27,8 @@ inline constexpr shape all_shapes[] = {shape::random, shape::ties, shape::one_fr
 
 inline cloud make_cloud(shape kind, std::size_t n, std::size_t m, rng random) {
     cloud c{std::vector<double>(n * m), n, m};
-    constexpr double special[] = {-1.0, 0.0, -0.0, 1.0, std::numeric_limits<double>::infinity(),
+    constexpr double infinity = std::numeric_limits<double>::infinity();
+    constexpr double special[] = {-1.0,      0.0,      -0.0, 1.0, infinity, -infinity,
                                   std::numeric_limits<double>::quiet_NaN(), 1e-310, 1e300};
     for (std::size_t i = 0; i < n; ++i) {
         double sum = 0.0;
@@ -38,7 +40,7 @@ inline cloud make_cloud(shape kind, std::size_t n, std::size_t m, rng random) {
                 case shape::ties: x = random.below(5); break;
                 case shape::one_front: x = k + 1 < m ? random.real() : -sum; break;
                 case shape::chain: x = level; break;
-                case shape::special: x = special[random.below(8)]; break;
+                case shape::special: x = special[random.below(static_cast<std::uint32_t>(std::size(special)))]; break;
             }
             sum += x;
         }
