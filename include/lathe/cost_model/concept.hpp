@@ -36,7 +36,9 @@ private:
     std::vector<estimate> cells_;  // column by column
 };
 
-/// `metrics()` names quantities and statistics, never a scenario, and is not empty. `estimate(nets, d)`
+/// `metrics()` names quantities and statistics, never a scenario, and is not empty: latency in
+/// nanoseconds with a statistic (mean, p50, p90, p99), memory in bytes, energy in joules, MACs and
+/// parameters as numbers (core/metric.hpp). `estimate(nets, d)`
 /// has one column for each of them, in that order, and one row for each network, for deployment `d`.
 /// It says what it knows and no more: an estimate carries interval, confidence and provenance, and a
 /// number that is not there has a status instead. An estimate does not depend on the other networks
