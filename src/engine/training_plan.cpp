@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <optional>
 
-#include "lathe/core/run_parallel.hpp"
+#include "engine/team.hpp"
 
 namespace lathe::detail {
 namespace {
@@ -73,16 +73,31 @@ training_recipe recipe_of(const layer_nodes& layer, const training_context& c) {
     return train_norm_convolution(*norm, layer.act, *layer.convolution, c.net.at(layer.output), c);
 }
 
-/// By as many threads as will compute: primitives of new shapes take longer than anything else here.
+/// Layers in chunks are computed by single threads, and so their primitives can be made by single
+/// threads: side by side, for new shapes take longer than anything else here.
+bool is_made_by_one_thread(const layer_nodes& layer, const training_context& c) {
+    if (layer.convolution != nullptr) return true;
+    const node& n = c.net.at(layer.first);
+    const auto* conv = std::get_if<conv2d_op>(&n.operation);
+    return conv != nullptr && takes_norm_in_front(*conv, n, c);
+}
+
 std::vector<training_layer> make_layers(const training_context& c) {
     const auto groups = group_nodes(c);
     std::vector<training_layer> layers(groups.size());
-    run_parallel(groups.size(), static_cast<std::size_t>(c.threads),
-                 [&](std::size_t, std::size_t i) {
-                     const thread_scope threads(c.threads);
-                     layers[i] = {groups[i].first, groups[i].output,
-                                  c.net.at(groups[i].first).inputs, recipe_of(groups[i], c)};
-                 });
+    std::vector<std::size_t> by_one;
+    const auto make = [&](std::size_t i) {
+        layers[i] = {groups[i].first, groups[i].output, c.net.at(groups[i].first).inputs,
+                     recipe_of(groups[i], c)};
+    };
+    for (std::size_t i = 0; i < groups.size(); ++i) {
+        if (is_made_by_one_thread(groups[i], c)) {
+            by_one.push_back(i);
+        } else {
+            make(i);
+        }
+    }
+    run_by_team(by_one.size(), c.threads, [&](std::size_t job) { make(by_one[job]); });
     return layers;
 }
 

@@ -9,8 +9,8 @@
 #include <numbers>
 
 #include "engine/kernels/loss.hpp"
+#include "engine/team.hpp"
 #include "lathe/core/error.hpp"
-#include "lathe/core/run_parallel.hpp"
 #include "lathe/core/text.hpp"
 #include "lathe/supernet/checkpoint.hpp"
 #include "supernet/training_ranks.hpp"
@@ -152,7 +152,7 @@ private:
         const auto count = static_cast<std::size_t>(batch.count);
         images_.resize(count * to.elements());
         const auto parts = std::min(static_cast<std::size_t>(settings_.threads), count);
-        detail::run_parallel(parts, parts, [&](std::size_t, std::size_t part) {
+        detail::run_by_team(parts, settings_.threads, [&](std::size_t part) {
             const std::size_t first = part * count / parts;
             const std::size_t images = (part + 1) * count / parts - first;
             resize_bilinear(
