@@ -13,6 +13,7 @@
 #ifndef LATHE_KERNELS_DEPTHWISE_ONCE
 #define LATHE_KERNELS_DEPTHWISE_ONCE
 
+#include <hwy/cache_control.h>
 #include <omp.h>
 
 #include <algorithm>
@@ -28,6 +29,8 @@ constexpr std::int64_t group_blocks = 4;
 // The batch is cut into this many parts, whatever the thread count: that fixes the order of sums.
 constexpr std::int64_t max_batch_parts = 16;
 constexpr std::int64_t max_tile = 8;
+// How far ahead of the packing memory is asked for.
+constexpr std::int64_t pixels_ahead = 16;
 
 constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
@@ -88,6 +91,7 @@ void pack_pixels(const T* HWY_RESTRICT from, std::int64_t from_stride, std::int6
         const T* const pixel = from + p * from_stride;
         float* place = to + p * block_channels;
         for (std::int64_t b = 0; b < whole; ++b, place += plane_floats) {
+            hwy::Prefetch(pixel + pixels_ahead * from_stride + b * block_channels);
             for (std::int64_t c = 0; c < block_channels; c += lanes) {
                 hn::Store(load(d, pixel + b * block_channels + c), d, place + c);
             }
