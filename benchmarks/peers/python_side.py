@@ -46,7 +46,7 @@ def run_nsga2(population, generations, seed, crossover, mutations):
 
 def seconds_of(call):
     times = []
-    while len(times) < 3 and sum(times) < 1 or sum(times) < 0.05:
+    while (len(times) < 3 and sum(times) < 1) or sum(times) < 0.05:
         start = time.perf_counter()
         call()
         times.append(time.perf_counter() - start)

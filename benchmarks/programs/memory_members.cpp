@@ -6,65 +6,21 @@
 // its arena dies.
 #include <fmt/format.h>
 #include <malloc.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
-#include <new>
-#include <span>
-#include <vector>
 
 #include "counted_heap.hpp"
 #include "lathe/engine/compile.hpp"
 #include "lathe/engine/executor.hpp"
 #include "lathe/format/json.hpp"
 #include "networks.hpp"
+#include "support/guarded_memory.hpp"
 
 namespace {
 
 using namespace lathe;
-
-constexpr std::byte poison{0xA5};
-
-/// Mapped bytes whose ends touch pages that must not be read or written.
-class guarded_memory {
-public:
-    explicit guarded_memory(std::size_t bytes)
-        : page_(static_cast<std::size_t>(sysconf(_SC_PAGESIZE))),
-          size_((bytes + page_ - 1) / page_ * page_),
-          base_(mmap(nullptr, size_ + 2 * page_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)) {
-        auto* const first = static_cast<std::byte*>(base_) + page_;
-        if (base_ == MAP_FAILED || mprotect(first, size_, PROT_READ | PROT_WRITE) != 0) {
-            throw std::bad_alloc();
-        }
-        used_ = {first + size_ - bytes, bytes};
-    }
-    ~guarded_memory() { munmap(base_, size_ + 2 * page_); }
-    guarded_memory(const guarded_memory&) = delete;
-    guarded_memory& operator=(const guarded_memory&) = delete;
-
-    /// The last byte is the last before a guard page.
-    [[nodiscard]] std::span<std::byte> bytes() const { return used_; }
-
-private:
-    std::size_t page_, size_;
-    void* base_;
-    std::span<std::byte> used_;
-};
-
-/// Bytes that belong to no buffer of the plan and were written.
-std::size_t bytes_outside(const program& p, std::span<const std::byte> arena) {
-    std::vector<bool> planned(arena.size(), false);
-    for (std::size_t b = 0; b < p.buffers.size(); ++b) {
-        const auto begin = planned.begin() + p.plan.offsets[b];
-        std::fill(begin, begin + p.buffers[b].bytes, true);
-    }
-    std::size_t outside = 0;
-    for (std::size_t i = 0; i < arena.size(); ++i) outside += !planned[i] && arena[i] != poison;
-    return outside;
-}
 
 std::int64_t bytes_in_use() { return static_cast<std::int64_t>(mallinfo2().uordblks); }
 
@@ -77,7 +33,7 @@ json_object run_member(const network& net, std::int32_t batch) {
     std::ranges::fill(memory.bytes(), poison);
     std::ranges::fill(run.input(), 0.5F);
     run.run();
-    const std::size_t outside = bytes_outside(run.plan(), memory.bytes());
+    const std::size_t outside = written_outside(run.plan(), memory.bytes()).size();
     std::ranges::fill(run.input(), 0.5F);
     const std::int64_t before = bytes_in_use();
     benchmarks::count_heap();

@@ -24,7 +24,8 @@ bool is_output(const network& net, value_id value) {
 
 class assembler {
 public:
-    assembler(const network& net, const deployment& target) : net_(net), groups_(detail::order_for_memory(net, detail::fuse(net))) {
+    assembler(const network& net, const deployment& target)
+        : net_(net), groups_(detail::order_for_memory(net, detail::fuse(net))) {
         result_.structure = net.structure_hash();
         result_.target = target;
         result_.tile = detail::batch_tile(net, target);

@@ -16,16 +16,8 @@ using vector = Eigen::VectorXd;
 
 constexpr double ridge_floor = 1e-10;  // keeps near-singular matrices factorable
 
-double mean_of(std::span<const double> values) {
-    double sum = 0.0;
-    for (const double v : values) sum += v;
-    return sum / static_cast<double>(values.size());
-}
-
 double deviation_of(std::span<const double> values, double mean) {
-    double squares = 0.0;
-    for (const double v : values) squares += (v - mean) * (v - mean);
-    const double d = std::sqrt(squares / static_cast<double>(values.size()));
+    const double d = std::sqrt(variance_of(values, mean));
     return d > 0.0 ? d : 1.0;
 }
 

@@ -19,14 +19,6 @@ std::size_t step_below(std::size_t n) {
     return step;
 }
 
-double variance_of(std::span<const double> values) {
-    const auto n = static_cast<double>(values.size());
-    double mean = 0.0, squares = 0.0;
-    for (const double v : values) mean += v / n;
-    for (const double v : values) squares += (v - mean) * (v - mean);
-    return squares / n;
-}
-
 }  // namespace
 
 void surrogate::add(gene_span genes, double value) {
@@ -61,7 +53,7 @@ void surrogate::learn() {
     const std::vector<double> learned = scale_.learned(values_);
     if (by_stumps_) {
         stumps_.fit({genes_, learned});
-        stump_deviation_ = std::sqrt(stump_error_ * variance_of(learned));
+        stump_deviation_ = std::sqrt(stump_error_ * variance_of(learned, mean_of(learned)));
     } else {
         kernel_.fit({genes_, learned}, config_);
     }

@@ -6,8 +6,8 @@
 #include <cmath>
 #include <iterator>
 #include <limits>
-#include <numeric>
 #include <optional>
+#include <span>
 #include <tuple>
 
 #include "lathe/optimizer/nsga2.hpp"
@@ -52,12 +52,6 @@ struct candidate {
     double violation = 0.0;
 };
 
-std::vector<detail::gene_span> genotypes_of(const std::vector<candidate>& all, std::size_t count) {
-    std::vector<detail::gene_span> genotypes;
-    for (std::size_t i = 0; i < count; ++i) genotypes.push_back(all[i].genes);
-    return genotypes;
-}
-
 /// What is expected of a gain that comes with a probability only; a loss weighs more, the less likely.
 double expected(double gain, double chance) {
     constexpr double least = 0x1.0p-20;
@@ -84,9 +78,9 @@ struct surrogate_search::impl {
     void learn_violation();
     void search_inside();
     [[nodiscard]] candidate predicted(detail::gene_span genes) const;
-    // Of the first `count` candidates of the plan.
-    [[nodiscard]] std::vector<hopes> hoped_for(std::size_t count) const;
-    [[nodiscard]] std::vector<double> chances(std::size_t count) const;
+    [[nodiscard]] std::vector<hopes> hoped_for(std::span<const detail::gene_span> genotypes) const;
+    /// Probabilities of keeping the limits.
+    [[nodiscard]] std::vector<double> chances(std::span<const detail::gene_span> genotypes) const;
     [[nodiscard]] bool learnable() const {
         return book.proposed() >= options.initial && told.size() >= least_to_learn;
     }
@@ -100,11 +94,12 @@ candidate surrogate_search::impl::predicted(detail::gene_span genes) const {
     return c;
 }
 
-std::vector<hopes> surrogate_search::impl::hoped_for(std::size_t count) const {
-    std::vector<hopes> hope(count);
+std::vector<hopes> surrogate_search::impl::hoped_for(
+    std::span<const detail::gene_span> genotypes) const {
+    std::vector<hopes> hope(genotypes.size());
     for (const auto& model : objective) {
-        const auto values = model.hopes(genotypes_of(plan, count), optimism);
-        for (std::size_t i = 0; i < count; ++i) {
+        const auto values = model.hopes(genotypes, optimism);
+        for (std::size_t i = 0; i < hope.size(); ++i) {
             for (std::size_t turn = 0; turn < turns; ++turn) {
                 hope[i][turn].push_back(values[i * turns + turn]);
             }
@@ -113,10 +108,10 @@ std::vector<hopes> surrogate_search::impl::hoped_for(std::size_t count) const {
     return hope;
 }
 
-/// Probabilities of keeping the limits.
-std::vector<double> surrogate_search::impl::chances(std::size_t count) const {
-    if (!violation) return std::vector<double>(count, 1.0);
-    return violation->probability_within(genotypes_of(plan, count), 0.0);
+std::vector<double> surrogate_search::impl::chances(
+    std::span<const detail::gene_span> genotypes) const {
+    if (!violation) return std::vector<double>(genotypes.size(), 1.0);
+    return violation->probability_within(genotypes, 0.0);
 }
 
 void surrogate_search::impl::learn_objectives() {
@@ -236,14 +231,15 @@ void surrogate_search::impl::propose_planned(std::size_t n, std::vector<proposal
     }
     for (const auto id : book.in_flight()) front.expect(predicted(book.genes_of(id)).mean);
     const std::size_t seen = std::min(plan.size(), std::max(window, 2 * n));
-    const auto hope = hoped_for(seen);
-    const auto chance = chances(seen);
-    const auto keeps_limits = [](const candidate& c) { return c.violation <= 0.0; };
-    const auto end = plan.begin() + static_cast<std::ptrdiff_t>(seen);
-    auto next_infeasible =
-        static_cast<std::size_t>(std::find_if_not(plan.begin(), end, keeps_limits) - plan.begin());
-    std::vector<std::size_t> feasible(next_infeasible);
-    std::iota(feasible.begin(), feasible.end(), std::size_t{0});
+    std::size_t next_infeasible = 0;  // feasible ones come first
+    std::vector<std::size_t> feasible;
+    std::vector<detail::gene_span> genotypes;
+    for (; next_infeasible < seen && plan[next_infeasible].violation <= 0.0; ++next_infeasible) {
+        feasible.push_back(next_infeasible);
+        genotypes.push_back(plan[next_infeasible].genes);
+    }
+    const auto hope = hoped_for(genotypes);
+    const auto chance = chances(genotypes);
     std::vector<double> gain;
     while (out.size() < n) {
         std::size_t next = next_infeasible;

@@ -15,15 +15,27 @@ struct training_data {
     std::span<const double> values;
 };
 
+/// Precondition: not empty.
+inline double mean_of(std::span<const double> values) {
+    double sum = 0.0;
+    for (const double v : values) sum += v;
+    return sum / static_cast<double>(values.size());
+}
+inline double variance_of(std::span<const double> values, double mean) {
+    double squares = 0.0;
+    for (const double v : values) squares += (v - mean) * (v - mean);
+    return squares / static_cast<double>(values.size());
+}
+
 inline constexpr std::size_t folds = 5;
 
-/// The rows i with i % folds == fold are held out, the rest is to learn from.
 struct data_part {
     std::vector<std::uint16_t> genes;
     std::vector<double> values;
 
     [[nodiscard]] training_data view() const noexcept { return {genes, values}; }
 };
+/// The rows i with i % folds == fold are held out, the rest is to learn from.
 struct fold_split {
     data_part rest, held_out;
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
+#include <fmt/format.h>
 #include <cmath>
 
 #include "lathe/constraint/limit.hpp"
@@ -23,9 +24,7 @@ std::string complaints_about(const C& constraint) {
     const std::vector<metric_id> ids{id_of<parameters>()};
     const std::vector<estimate> within{estimate::exact(8)}, beyond{estimate::exact(99)};
     const std::vector<metric_values> cases{{ids, within}, {ids, beyond}};
-    std::string text;
-    for (const auto& c : testing::check_constraint(constraint, small_network(), cases)) text += c + "\n";
-    return text;
+    return fmt::format("{}", fmt::join(testing::check_constraint(constraint, small_network(), cases), "\n"));
 }
 
 template <class F>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
+#include <fmt/format.h>
 
 #include "lathe/data/glyphs.hpp"
 #include "lathe/testing/dataset.hpp"
@@ -31,9 +32,7 @@ struct faulty {
 };
 
 std::string complaints_about(faulty::fault kind) {
-    std::string text;
-    for (const auto& c : testing::check_dataset(faulty{kind})) text += c + "\n";
-    return text;
+    return fmt::format("{}", fmt::join(testing::check_dataset(faulty{kind}), "\n"));
 }
 
 }  // namespace

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "engine/guarded_memory.hpp"
+#include "engine/check_gaps.hpp"
 #include "lathe/core/error.hpp"
 #include "lathe/core/run_parallel.hpp"
 #include "lathe/engine/compile.hpp"

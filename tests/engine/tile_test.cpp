@@ -8,7 +8,7 @@
 #include <span>
 #include <vector>
 
-#include "engine/guarded_memory.hpp"
+#include "engine/check_gaps.hpp"
 #include "lathe/engine/compile.hpp"
 #include "lathe/engine/executor.hpp"
 #include "reference/random_network.hpp"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
+#include <fmt/format.h>
 #include <limits>
 #include <stdexcept>
 
@@ -46,9 +47,7 @@ struct faulty {
 std::string complaints_about(faulty::fault kind) {
     faulty evaluator{kind};
     const auto candidates = some_candidates();
-    std::string text;
-    for (const auto& c : testing::check_evaluator(evaluator, candidates)) text += c + "\n";
-    return text;
+    return fmt::format("{}", fmt::join(testing::check_evaluator(evaluator, candidates), "\n"));
 }
 
 }  // namespace

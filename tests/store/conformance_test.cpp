@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
+#include <fmt/format.h>
 #include <functional>
 #include <utility>
 
@@ -33,13 +34,11 @@ struct faulty {
 
 std::string complaints_about(faulty::fault kind) {
     faulty lasting{kind};
-    std::string text;
     const auto complaints =
         kind == faulty::fault::forgets
             ? testing::check_study_store([&] { return faulty{kind}; })
             : testing::check_study_store([&]() -> faulty& { return lasting; });
-    for (const auto& c : complaints) text += c + "\n";
-    return text;
+    return fmt::format("{}", fmt::join(complaints, "\n"));
 }
 
 }  // namespace

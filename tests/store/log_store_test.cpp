@@ -11,31 +11,13 @@
 #include "lathe/search/event_json.hpp"
 #include "lathe/store/log_store.hpp"
 #include "lathe/store/memory_store.hpp"
+#include "lathe/testing/study_store.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace lathe {
 namespace {
 
 using Catch::Matchers::Contains;
-
-std::vector<study_event> some_events() {
-    trial whole{0, {{3, 0, 12}}, trial_status::evaluated, {}, {}};
-    whole.metrics.push_back(
-        {id_of<accuracy>(),
-         {0.1 + 0.2, 0.29, 1.0 / 3.0, 0.95, provenance::measured, estimate_status::known, true}});
-    whole.metrics.push_back({id_of<peak_memory>("edge"),
-                             {412.0, 412.0, std::numeric_limits<double>::max(), 1.0,
-                              provenance::lower_bound, estimate_status::known, false}});
-    whole.metrics.push_back(
-        {id_of<latency_p99>("edge"), estimate::missing(estimate_status::not_resolvable)});
-    return {
-        study_started{0xfedcba9876543210ULL},
-        reference_measured{whole},
-        trial_recorded{whole},
-        trial_recorded{{1, {{0, 1, 2}}, trial_status::refused, {}, {}}},
-        trial_recorded{{2, {{65535}}, trial_status::failed, {}, "a \"quoted\"\nmessage \xc3\xa9"}},
-        trial_recorded{{3, {}, trial_status::failed, {}, ""}}};
-}
 
 /// What resume() makes of a file with this content.
 struct opened {
@@ -52,7 +34,7 @@ opened open_bytes(const std::filesystem::path& path, const std::string& bytes) {
 TEST_CASE("events survive the file bit by bit") {
     const temporary_folder folder;
     const auto path = folder / "study.log";
-    const auto events = some_events();
+    const auto events = testing::detail::telling_events();
     {
         log_store store = log_store::create(path);
         CHECK(store.events().empty());
@@ -68,15 +50,15 @@ TEST_CASE("events survive the file bit by bit") {
 
 TEST_CASE("memory_store keeps events in order") {
     memory_store store;
-    for (const auto& e : some_events()) store.append(e);
-    CHECK(store.events() == some_events());
-    CHECK(memory_store(store.events()).events() == some_events());
+    for (const auto& e : testing::detail::telling_events()) store.append(e);
+    CHECK(store.events() == testing::detail::telling_events());
+    CHECK(memory_store(store.events()).events() == testing::detail::telling_events());
 }
 
 TEST_CASE("cut anywhere: every whole event before the cut is there") {
     const temporary_folder folder;
     const auto path = folder / "study.log";
-    const auto events = some_events();
+    const auto events = testing::detail::telling_events();
     std::vector<std::size_t> ends;  // of header and events
     {
         log_store store = log_store::create(path);
@@ -102,7 +84,7 @@ TEST_CASE("cut anywhere: every whole event before the cut is there") {
 TEST_CASE("garbage after the last event is cut, damage before it is refused") {
     const temporary_folder folder;
     const auto path = folder / "study.log";
-    const auto events = some_events();
+    const auto events = testing::detail::telling_events();
     std::size_t last = 0;
     {
         log_store store = log_store::create(path);

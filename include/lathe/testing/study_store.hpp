@@ -16,19 +16,22 @@ namespace detail {
 
 /// One of each kind, with numbers and texts that are easily lost.
 inline std::vector<study_event> telling_events() {
-    trial full{0, {{3, 0, 65535}}, trial_status::evaluated, {}, {}};
-    full.metrics.push_back({id_of<accuracy>(),
-                            {0.1 + 0.2, 0.29, 1.0 / 3.0, 0.95, provenance::measured,
-                             estimate_status::known, true}});
-    full.metrics.push_back({id_of<peak_memory>("edge"),
-                            estimate::exact(std::numeric_limits<double>::max())});
-    full.metrics.push_back({id_of<latency_p99>("edge"),
-                            estimate::missing(estimate_status::not_resolvable)});
-    return {study_started{0xfedcba9876543210ULL},
-            reference_measured{full},
-            trial_recorded{full},
-            trial_recorded{{1, {{0, 1, 2}}, trial_status::refused, {}, {}}},
-            trial_recorded{{2, {}, trial_status::failed, {}, "a \"quoted\"\nmessage \xc3\xa9"}}};
+    trial whole{0, {{3, 0, 12}}, trial_status::evaluated, {}, {}};
+    whole.metrics.push_back(
+        {id_of<accuracy>(),
+         {0.1 + 0.2, 0.29, 1.0 / 3.0, 0.95, provenance::measured, estimate_status::known, true}});
+    whole.metrics.push_back({id_of<peak_memory>("edge"),
+                             {412.0, 412.0, std::numeric_limits<double>::max(), 1.0,
+                              provenance::lower_bound, estimate_status::known, false}});
+    whole.metrics.push_back(
+        {id_of<latency_p99>("edge"), estimate::missing(estimate_status::not_resolvable)});
+    return {
+        study_started{0xfedcba9876543210ULL},
+        reference_measured{whole},
+        trial_recorded{whole},
+        trial_recorded{{1, {{0, 1, 2}}, trial_status::refused, {}, {}}},
+        trial_recorded{{2, {{65535}}, trial_status::failed, {}, "a \"quoted\"\nmessage \xc3\xa9"}},
+        trial_recorded{{3, {}, trial_status::failed, {}, ""}}};
 }
 
 }  // namespace detail
