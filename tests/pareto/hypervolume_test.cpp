@@ -134,6 +134,37 @@ TEST_CASE("analytic fronts: a hundred equally spaced points of ZDT1, a fine sphe
     CHECK(got > 0.44);
 }
 
+/// What 20,001 points of a front y(x) over [0, 1] cover, and its published limit.
+void check_curve(double (*y)(double), double reference, double limit) {
+    constexpr int last = 20000;
+    table front;
+    for (int i = 0; i <= last; ++i) {
+        const double x = static_cast<double>(i) / last;
+        front.push_back({x, y(x)});
+    }
+    const double got = hv(front, {reference, reference});
+    CHECK(got < limit + 5e-7);
+    CHECK(got > limit - 2e-4);
+}
+
+TEST_CASE("fine fronts of ZDT and DTLZ cover what is published, from below") {
+    const auto zdt1 = [](double x) { return 1.0 - std::sqrt(x); };
+    const auto zdt2 = [](double x) { return 1.0 - x * x; };
+    const auto zdt3 = [](double x) {
+        return 1.0 - std::sqrt(x) - x * std::sin(10.0 * std::numbers::pi * x);
+    };
+    const auto dtlz1 = [](double x) { return 1.0 - x; };  // scaled to 1
+    const auto dtlz2 = [](double x) { return std::sqrt(1.0 - x * x); };
+    check_curve(zdt1, 1.0, 2.0 / 3.0);
+    check_curve(zdt1, 1.1, 0.876667);
+    check_curve(zdt2, 1.0, 1.0 / 3.0);
+    check_curve(zdt2, 1.1, 0.543333);
+    check_curve(zdt3, 1.1, 1.331762);
+    check_curve(dtlz1, 1.0, 0.5);
+    check_curve(dtlz2, 1.0, 0.214602);
+    check_curve(dtlz2, 1.1, 0.424602);
+}
+
 TEST_CASE("the archive is the first front of all that was offered, and knows its volume") {
     rng random(6);
     for (std::size_t m = 1; m <= 4; ++m) {

@@ -77,20 +77,19 @@ private:
         return told;
     }
 
-    /// The steps from `from` to `to`; every third batch is told one step late.
+    /// The steps from `from` to `to`; of every three batches one is told a step late, one in part.
     std::vector<batch> drive(optimizer_type& optimizer, int from, int to, batch& late,
                              bool reversed = false) const {
         std::vector<batch> all;
         for (int step = from; step < to; ++step) {
             all.push_back(optimizer.ask(batch_size(step)));
             auto told = evaluate(late);
-            late.clear();
-            if (step % 3 == 0) {
-                late = all.back();
-            } else {
-                const auto more = evaluate(all.back());
-                told.insert(told.end(), more.begin(), more.end());
-            }
+            const batch& asked = all.back();
+            const std::size_t now = asked.size() * static_cast<std::size_t>(step % 3) / 2;
+            const auto at_once = asked.begin() + static_cast<std::ptrdiff_t>(now);
+            late.assign(at_once, asked.end());
+            const auto more = evaluate(batch(asked.begin(), at_once));
+            told.insert(told.end(), more.begin(), more.end());
             if (reversed) std::reverse(told.begin(), told.end());
             optimizer.tell(told);
         }
