@@ -8,7 +8,8 @@ from sides import PEERS as PEER_PROGRAMS
 from sides import ROOT, Side, median_of_rounds, run_lines
 from suites import main as main_suite
 
-TARGETS = [*main_suite.TARGETS, "train_step", "train_ranks", "train_accuracy", "depthwise_gradient"]
+TARGETS = [*main_suite.TARGETS, "train_step", "train_ranks", "train_accuracy", "train_precision",
+           "depthwise_gradient"]
 PEERS = ["torch"]
 THREADS = 2
 ROUNDS = 7
@@ -16,6 +17,7 @@ STEPS = {"k3": 6, "k5": 6, "k7": 6, "mobile32": 2}  # of a turn
 OVERHEAD_ROUNDS, OVERHEAD_STEPS = 5, 24
 GRADIENT_ROUNDS = 7
 MINUTES = 60
+PRECISION_SEEDS = range(1, 7)
 ALONE = ["smallest", "0", "1", "2"]
 
 
@@ -117,6 +119,21 @@ def scaling(raw):
     return two / one
 
 
+# ---- Accuracy in bf16
+
+def precision_runs(build):
+    """The quickstart's supernet in both precisions, from several starts."""
+    spec = ROOT / "examples" / "quickstart.json"
+    return [run_lines(build / "train_precision", spec, seed)[0] for seed in PRECISION_SEEDS]
+
+
+def lost_in_bf16(raw):
+    """Mean over starts and members, in points."""
+    if any("bf16" not in run for run in raw):
+        return "n/a: this CPU has no bf16"
+    return 100 * statistics.mean(a - b for run in raw for a, b in zip(run["f32"], run["bf16"], strict=True))
+
+
 # ---- Accuracy on CIFAR-10
 
 @functools.cache
@@ -170,6 +187,7 @@ FIGURES = [
     gradient_figure(7, 7),
     Figure("overhead", "%", "<=", 10, overhead_rounds, overhead),
     Figure("ranks2_scaling", "x", ">=", 1.8, ranks_rounds, scaling),
+    Figure("bf16_loss", "points", "<=", 0.5, precision_runs, lost_in_bf16),
     accuracy_figure("largest", 91),
     accuracy_figure("smallest", 82),
     Figure("alone_gap", "points", "<=", 1.5, alone, alone_gap),

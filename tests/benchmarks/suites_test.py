@@ -30,6 +30,13 @@ class Suites(unittest.TestCase):
         self.assertEqual(train.f32_speedup(raw), 4)
         self.assertIn("n/a", train.best_speedup({**raw, "bf16": False}))
 
+    def test_what_bf16_loses_is_a_mean_over_starts_and_members(self):
+        train = figures.load_suite("train")
+        raw = [{"f32": [0.9, 0.8], "bf16": [0.88, 0.8]}, {"f32": [0.9, 0.8], "bf16": [0.9, 0.82]}]
+        self.assertAlmostEqual(train.lost_in_bf16(raw), 0)
+        self.assertAlmostEqual(train.lost_in_bf16(raw[:1]), 1)
+        self.assertIn("n/a", train.lost_in_bf16([{"f32": [0.9]}]))
+
     def test_accuracies_count_within_the_time_that_is_allowed(self):
         train = figures.load_suite("train")
         shared = {"seconds": 3600.2, "accuracy": {"largest": 0.92, "smallest": 0.83, "0": 0.9}}
