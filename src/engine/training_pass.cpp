@@ -26,6 +26,16 @@ void check_batch(int batch) {
                 "give at least 1");
 }
 
+void check_images(const network& net, std::span<const float> images, std::int64_t batch) {
+    const tensor_type& type = net.at(net.inputs()[0]).type;
+    const auto needed = static_cast<std::size_t>(element_count(type, batch));
+    if (net.inputs().size() == 1 && images.size() == needed) return;
+    throw error(errc::shape, "training pass",
+                fmt::format("{} floats for {} inputs of type {} and batch {}", images.size(),
+                            net.inputs().size(), to_string(type), batch),
+                fmt::format("give {} floats for one input", needed));
+}
+
 class stopwatch {
 public:
     explicit stopwatch(double& total) : total_(total), start_(std::chrono::steady_clock::now()) {}
@@ -95,6 +105,15 @@ struct training_pass::state {
         return context().stored(net->at(v).type) == element_type::f32;
     }
 
+    /// The planned pass on these images.
+    std::span<const float> run(std::span<const float> given) {
+        images = given;
+        reset_statistics();
+        round_images();
+        for (std::size_t i = 0; i < plan.layers.size(); ++i) run_forward(i);
+        kind = planned_for;
+        return float_output(net->outputs()[0].value);
+    }
     void round_images() {
         const value_id in = net->inputs()[0];
         if (is_float(in)) return;
@@ -225,6 +244,8 @@ struct training_pass::state {
     pass_kind kind = pass_kind::statistics;
     std::span<const float> images;
     detail::training_plan plan;
+    bool planned = false;
+    pass_kind planned_for = pass_kind::statistics;
     std::byte* memory = nullptr;
     std::vector<norm_statistics> statistics;
     std::vector<float> output;  ///< where it is not stored as floats
@@ -275,29 +296,31 @@ std::span<const float> training_pass::forward(const network& net, const paramete
     state& s = *state_;
     const detail::thread_scope threads(s.threads);
     s.kind = pass_kind::statistics;  // until this pass is complete, there is none to go back through
+    s.planned = false;
     check_batch(batch);
-    const value_id in = net.inputs()[0];
-    const auto needed = static_cast<std::size_t>(element_count(net.at(in).type, batch));
-    if (net.inputs().size() != 1 || images.size() != needed) {
-        throw error(errc::shape, "training pass",
-                    fmt::format("{} floats for {} inputs of type {} and batch {}", images.size(),
-                                net.inputs().size(), to_string(net.at(in).type), batch),
-                    fmt::format("give {} floats for one input", needed));
-    }
+    check_images(net, images, batch);
     s.net = &net;
     s.access = access;
     s.batch = batch;
-    s.images = images;
     s.plan = detail::plan_training(s.context(), kind);
     s.check_arena();
     s.memory = s.arena.reserve(s.plan.memory.arena_bytes);
     s.counters.arena_bytes = s.arena.size();
-    s.reset_statistics();
-    s.round_images();
-    for (std::size_t i = 0; i < s.plan.layers.size(); ++i) s.run_forward(i);
-    s.kind = kind;
-    const value_id out = net.outputs()[0].value;
-    return s.float_output(out);
+    s.planned = true;
+    s.planned_for = kind;
+    return s.run(images);
+}
+
+std::span<const float> training_pass::forward_again(std::span<const float> images) {
+    state& s = *state_;
+    if (!s.planned) {
+        throw error(errc::bad_input, "training pass", "forward_again without a forward pass",
+                    "call forward() first");
+    }
+    const detail::thread_scope threads(s.threads);
+    s.kind = pass_kind::statistics;
+    check_images(*s.net, images, s.batch);
+    return s.run(images);
 }
 
 void training_pass::backward(std::span<const float> output_gradient) {

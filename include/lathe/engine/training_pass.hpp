@@ -74,6 +74,11 @@ public:
                                    std::span<const float> images, int batch,
                                    pass_kind kind = pass_kind::training);
 
+    /// The last forward() once more on other images, nothing planned anew: network and parameters must
+    /// be where they were then. Throws bad_input without a forward() that succeeded in planning, shape
+    /// for another number of floats.
+    std::span<const float> forward_again(std::span<const float> images);
+
     /// Gradients of all parameters for the last forward(), given that of the first output. Adds to
     /// the gradients behind the accessor. Throws bad_input unless forward() with pass_kind::training
     /// came last and succeeded: once for each such call.
