@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Program assembly: buffers, lifetimes, in-place steps, the plan.
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "engine/lowering.hpp"
@@ -174,11 +172,6 @@ namespace lathe {
 
 program compile(const network& net, const deployment& target) {
     return detail::lower_network(net, target).plan;
-}
-
-std::string engine_library() {
-    const auto* v = dnnl::version();
-    return fmt::format("oneDNN {}.{}.{}", v->major, v->minor, v->patch);
 }
 
 }  // namespace lathe

@@ -16,6 +16,8 @@
 #include <thread>
 
 #include "lathe/cli/command_line.hpp"
+#include "lathe/core/fingerprint.hpp"
+#include "lathe/engine/compile.hpp"
 #include "lathe/format/csv.hpp"
 #include "lathe/format/file.hpp"
 #include "lathe/format/json_reader.hpp"
@@ -76,6 +78,18 @@ TEST_CASE("what people type wrong is explained, with exit code 2") {
     CHECK(run({"resume", "no-such-folder"}).code == bad_input);
     CHECK(run({"--help"}).code == ok);
     CHECK_THAT(run({"--version"}).out, Contains("."));
+}
+
+TEST_CASE("doctor: the machine, what the engine uses of it, and its noise") {
+    const answer a = run({"doctor"});
+    CHECK(a.code == 0);
+    CHECK(a.err.empty());
+    const fingerprint here = this_machine();
+    CHECK_THAT(a.out, Contains(here.cpu) && Contains(here.isa) && Contains(here.os));
+    CHECK_THAT(a.out, Contains(engine_library()));
+    CHECK_THAT(a.out, Contains("disturbed rounds") && Contains("verdict"));
+    CHECK((a.out.find("verdict              noisy") != std::string::npos) !=
+          (a.out.find("verdict              quiet") != std::string::npos));
 }
 
 TEST_CASE("space: count, sample and show agree") {

@@ -25,7 +25,7 @@ struct fingerprint {
     std::vector<cache_level> caches;
     std::string os;                 ///< kernel name and release
     std::string compiler;
-    std::vector<std::string> libraries;  ///< "oneDNN 3.2.0", filled in by whoever uses one
+    std::vector<std::string> libraries;  ///< "oneDNN 3.2.0 with AVX2", filled in by whoever uses one
 
     friend bool operator==(const fingerprint&, const fingerprint&) = default;
 };
