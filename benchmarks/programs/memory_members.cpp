@@ -5,24 +5,21 @@
 // every byte poisoned before. Prints one JSON line for each member and batch; a program that leaves
 // its arena dies.
 #include <fmt/format.h>
-#include <malloc.h>
 
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 
-#include "counted_heap.hpp"
 #include "lathe/engine/compile.hpp"
 #include "lathe/engine/executor.hpp"
 #include "lathe/format/json.hpp"
 #include "networks.hpp"
+#include "support/counted_heap.hpp"
 #include "support/guarded_memory.hpp"
 
 namespace {
 
 using namespace lathe;
-
-std::int64_t bytes_in_use() { return static_cast<std::int64_t>(mallinfo2().uordblks); }
 
 json_object run_member(const network& net, std::int32_t batch) {
     const deployment target{.batch = batch};
@@ -35,16 +32,15 @@ json_object run_member(const network& net, std::int32_t batch) {
     run.run();
     const std::size_t outside = written_outside(run.plan(), memory.bytes()).size();
     std::ranges::fill(run.input(), 0.5F);
-    const std::int64_t before = bytes_in_use();
-    benchmarks::count_heap();
+    count_heap();
     run.run();
-    const std::size_t taken = benchmarks::counted_bytes();
+    const heap_use heap = counted_heap();
     return {{"batch", batch},
             {"predicted", predicted.arena_bytes().value},
             {"mapped", run.plan().arena_bytes().value},
             {"written_outside", outside},
-            {"heap_taken", taken},
-            {"heap_retained", bytes_in_use() - before}};
+            {"heap_taken", heap.bytes},
+            {"heap_retained", heap.retained}};
 }
 
 }  // namespace

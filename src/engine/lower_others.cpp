@@ -11,6 +11,7 @@
 #include "engine/kernels/elementwise.hpp"
 #include "engine/kernels/gate.hpp"
 #include "engine/kernels/loss.hpp"
+#include "engine/kernels/pool.hpp"
 #include "engine/lowering.hpp"
 #include "lathe/core/error.hpp"
 
@@ -29,23 +30,6 @@ kernels::channel_shape channels_of(const tensor_type& type, std::int64_t batch) 
     return {batch, type.dims[2].size() * type.dims[3].size(), type.dims[1].size()};
 }
 
-/// A single oneDNN primitive from one input to one output, without weights.
-template <class Descriptor, class Primitive>
-step_recipe unary_primitive(const lowering_context& c, const Descriptor& pd, Primitive primitive) {
-    step_recipe r = plain_step(c, pd.impl_info_str());
-    const auto scratchpad = pd.scratchpad_desc();
-    r.scratch_bytes = static_cast<std::int64_t>(scratchpad.get_size());
-    r.bind = [primitive, src = pd.src_desc(), dst = pd.dst_desc(),
-              scratchpad](const step_memory& m) {
-        primitive_call call(primitive);
-        call.bind(DNNL_ARG_SRC, src, m.inputs[0]);
-        call.bind(DNNL_ARG_DST, dst, m.output);
-        if (scratchpad.get_size() > 0) call.bind(DNNL_ARG_SCRATCHPAD, scratchpad, m.scratch);
-        return [call = std::move(call)](const dnnl::stream& s) { call.run(s); };
-    };
-    return r;
-}
-
 }  // namespace
 
 step_recipe lower(const input_op&, const lowering_context& c) {
@@ -59,7 +43,7 @@ step_recipe lower(const batch_norm_op& o, const lowering_context& c) {
     std::vector<activation> acts;
     for (const auto& post : c.group.post) {
         acts.push_back(std::get<activation>(post));
-        }
+    }
     const auto shape = channels_of(c.anchor().type, c.batch);
     r.weight_bytes = 2 * shape.channels * static_cast<std::int64_t>(sizeof(float));
     r.pack = [o, shape, id = c.group.anchor()](const weight_reader& reader,
@@ -142,15 +126,17 @@ step_recipe lower(const channel_gate_op& o, const lowering_context& c) {
 }
 
 step_recipe lower(const pool_op& o, const lowering_context& c) {
-    const dnnl::pooling_forward::primitive_desc pd(
-        cpu_engine(), dnnl::prop_kind::forward_inference,
-        o.kind == pooling::max ? dnnl::algorithm::pooling_max
-                               : dnnl::algorithm::pooling_avg_exclude_padding,
-        activation_desc(c.type(c.anchor().inputs[0]), c.batch),
-        activation_desc(c.anchor().type, c.batch), {o.stride[0], o.stride[1]},
-        {o.kernel[0], o.kernel[1]}, {0, 0}, {o.padding[0], o.padding[1]},
-        {o.padding[0], o.padding[1]}, user_scratchpad());
-    step_recipe r = unary_primitive(c, pd, dnnl::pooling_forward(pd));
+    step_recipe r = plain_step(c, "lathe:pool");
+    const auto& in = c.type(c.anchor().inputs[0]).dims;
+    const auto& out = c.anchor().type.dims;
+    const kernels::pool_shape shape{c.batch,       in[1].size(),  in[2].size(), in[3].size(),
+                                    out[2].size(), out[3].size(), o.kernel[0],  o.kernel[1],
+                                    o.stride[0],   o.stride[1],   o.padding[0], o.padding[1]};
+    r.bind = [shape, kind = o.kind](const step_memory& m) {
+        return [=, src = m.inputs[0], dst = m.output](const dnnl::stream&) {
+            kernels::pool_forward(shape, kind, src, dst);
+        };
+    };
     return r;
 }
 

@@ -6,6 +6,27 @@
 #include "lathe/core/error.hpp"
 
 namespace lathe::detail {
+namespace {
+
+struct eltwise_form {
+    dnnl::algorithm algorithm;
+    float alpha;
+    float beta;
+};
+
+eltwise_form eltwise_of(activation kind) {
+    switch (kind) {
+        case activation::relu: return {dnnl::algorithm::eltwise_relu, 0.0F, 0.0F};
+        case activation::relu6: return {dnnl::algorithm::eltwise_clip, 0.0F, 6.0F};
+        case activation::hard_swish:
+            return {dnnl::algorithm::eltwise_hardswish, 1.0F / 6.0F, 0.5F};
+        case activation::swish: return {dnnl::algorithm::eltwise_swish, 1.0F, 0.0F};
+        case activation::gelu: return {dnnl::algorithm::eltwise_gelu_erf, 0.0F, 0.0F};
+    }
+    throw error(errc::internal, "eltwise_of", "unknown activation");
+}
+
+}  // namespace
 
 const dnnl::engine& cpu_engine() {
     static const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
@@ -56,18 +77,6 @@ dnnl::memory::desc plain_weights(const std::vector<std::int64_t>& oihw, std::int
 }
 
 dnnl::memory::desc vector_desc(std::int64_t size) { return {{size}, dnnl_type::f32, dnnl_tag::x}; }
-
-eltwise_form eltwise_of(activation kind) {
-    switch (kind) {
-        case activation::relu: return {dnnl::algorithm::eltwise_relu, 0.0F, 0.0F};
-        case activation::relu6: return {dnnl::algorithm::eltwise_clip, 0.0F, 6.0F};
-        case activation::hard_swish:
-            return {dnnl::algorithm::eltwise_hardswish, 1.0F / 6.0F, 0.5F};
-        case activation::swish: return {dnnl::algorithm::eltwise_swish, 1.0F, 0.0F};
-        case activation::gelu: return {dnnl::algorithm::eltwise_gelu_erf, 0.0F, 0.0F};
-    }
-    throw error(errc::internal, "eltwise_of", "unknown activation");
-}
 
 void append_activation(dnnl::post_ops& ops, activation kind) {
     const auto form = eltwise_of(kind);

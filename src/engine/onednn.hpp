@@ -46,13 +46,6 @@ dnnl::memory::desc vector_desc(std::int64_t size);
 std::int64_t rounded_floats(const dnnl::memory::desc& desc);
 
 void append_activation(dnnl::post_ops& ops, activation kind);
-struct eltwise_form {
-    dnnl::algorithm algorithm;
-    float alpha;
-    float beta;
-};
-eltwise_form eltwise_of(activation kind);
-
 /// Attributes with a scratchpad that the caller provides.
 dnnl::primitive_attr user_scratchpad();
 

@@ -4,54 +4,13 @@
 #include <cmath>
 #include <set>
 
-#include "engine/scalar_network.hpp"
+#include "engine/finite_differences.hpp"
 #include "lathe/core/error.hpp"
 
 using namespace lathe;
+using test::agreement;
 using test::make_scalar;
-using test::scalar_network;
 using test::store;
-
-namespace {
-
-struct agreement {
-    int compared = 0;
-    int kinks = 0;  ///< the function is not smooth there: two step sizes disagree
-};
-
-/// Compares some entries of every gradient.
-agreement compare(const scalar_network& s, store& weights, rng random) {
-    agreement a;
-    for (auto& [name, t] : weights.tensors()) {
-        for (int pick = 0; pick < 3; ++pick) {
-            const auto i = random.below(static_cast<std::uint32_t>(t.value.size()));
-            const float before = t.value[i];
-            const auto slope = [&](float h) {
-                t.value[i] = before + h;
-                const double up = s.value(weights.reader());
-                const double x1 = t.value[i];
-                t.value[i] = before - h;
-                const double down = s.value(weights.reader());
-                const double width = x1 - t.value[i];
-                t.value[i] = before;
-                return (up - down) / width;
-            };
-            const double coarse = slope(2e-3F);
-            const double fine = slope(5e-4F);
-            const double size = std::max(1.0, std::abs(fine));
-            if (std::abs(coarse - fine) > 2e-3 * size) {
-                ++a.kinks;
-                continue;
-            }
-            ++a.compared;
-            INFO("tensor " << name << " element " << i);
-            CHECK(std::abs(t.gradient[i] - fine) < 5e-3 * size);
-        }
-    }
-    return a;
-}
-
-}  // namespace
 
 TEST_CASE("gradients of random networks agree with finite differences") {
     agreement total;
@@ -68,7 +27,7 @@ TEST_CASE("gradients of random networks agree with finite differences") {
         for (std::size_t i = 0; i < want.size(); ++i) {
             CHECK(logits[i] == Approx(want[i]).epsilon(1e-3).margin(1e-3));
         }
-        const auto a = compare(s, weights, rng(seed, 9));
+        const auto a = compare_gradients(s, weights, rng(seed, 9));
         total.compared += a.compared;
         total.kinks += a.kinks;
         for (const auto& n : net.nodes()) ops.emplace(name_of(n.operation));
@@ -94,7 +53,31 @@ TEST_CASE("softmax passes gradients on") {
     store weights(net);
     training_pass pass(1);
     s.pass(pass, weights.access());
-    CHECK(compare(s, weights, rng(1)).compared > 5);
+    CHECK(compare_gradients(s, weights, rng(1)).compared > 5);
+}
+
+TEST_CASE("gradients of layers as wide as those of mobile networks") {
+    network_builder b;
+    const auto pointwise = [&](const std::string& name, value_id in, std::int64_t to) {
+        const std::int64_t from = b.type(in).dims[1].size();
+        return b.add(name, conv2d_op{whole(name + ".w", {to, from, 1, 1}), {}}, {in});
+    };
+    auto v = b.input("image", image_type(16, 6, 6));
+    v = pointwise("expand", v, 32);
+    v = b.add("norm", batch_norm_op{whole("s", {32}), whole("t", {32})}, {v});
+    v = b.add("act", activation_op{activation::hard_swish}, {v});
+    v = pointwise("project", v, 48);
+    v = b.add("mean", global_pool_op{}, {v});
+    v = b.add("logits", linear_op{whole("l", {4, 48}), whole("lb", {4})}, {v});
+    b.output(v, output_role::logits);
+    const network net = std::move(b).build();
+    const auto s = make_scalar(net, 3, 1);
+    for (const int threads : {1, 2}) {
+        store weights(net);
+        training_pass pass(threads);
+        s.pass(pass, weights.access());
+        CHECK(compare_gradients(s, weights, rng(1)).compared > 12);
+    }
 }
 
 TEST_CASE("two passes add their gradients, and one arena serves changing networks") {
@@ -116,6 +99,28 @@ TEST_CASE("two passes add their gradients, and one arena serves changing network
         }
     }
     CHECK(pass.counters().primitives_reused > 0);
+}
+
+TEST_CASE("a pass once more on other images is a pass on them") {
+    const network net = reference::random_network(rng(4, 3), 8);
+    const auto one = make_scalar(net, 3, 1), other = make_scalar(net, 3, 2);
+    const auto images =
+        reference::channels_last(net.at(net.inputs()[0]).type, other.batch, other.input);
+    store weights(net), expected_weights(net);
+    training_pass pass(2), fresh(2);
+    CHECK_THROWS_AS(pass.forward_again(images), error);
+    (void)one.pass(pass, weights.access());
+    CHECK_THROWS_AS(pass.forward_again(std::span(images).first(5)), error);
+    const auto again = pass.forward_again(images);
+    const auto expected = fresh.forward(net, expected_weights.access(), images, 3);
+    CHECK(std::ranges::equal(again, expected));
+    for (auto& [name, t] : weights.tensors()) std::ranges::fill(t.gradient, 0.0F);
+    pass.backward(other.direction);
+    fresh.backward(other.direction);
+    for (const auto& [name, t] : weights.tensors()) {
+        INFO(name);
+        CHECK(t.gradient == expected_weights.tensors().at(name).gradient);
+    }
 }
 
 TEST_CASE("only a complete training pass goes back, and once") {

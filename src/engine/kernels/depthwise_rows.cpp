@@ -9,6 +9,7 @@
 #include <hwy/highway.h>
 
 #include "engine/kernels/activation-inl.hpp"
+#include "engine/kernels/registers-inl.hpp"
 #include "engine/kernels/storage-inl.hpp"
 
 #ifndef LATHE_KERNELS_DEPTHWISE_ROWS_ONCE
@@ -111,20 +112,6 @@ constexpr int largest_tile = 16;
 #else
 constexpr int largest_tile = 8;
 #endif
-
-// Keeps the compiler from computing ahead of a loop, into too few registers, what follows from x.
-template <class X>
-HWY_INLINE void hide(X& x) {
-    asm("" : "+r"(x));
-}
-
-// Keeps the compiler from loading a vector again at each of its uses.
-template <class V>
-HWY_INLINE void keep_loaded([[maybe_unused]] V& value) {
-#if HWY_ARCH_X86
-    asm("" : "+v"(value.raw));
-#endif
-}
 
 // Results begin ... begin + Tile of one channel block: all sums stay in registers.
 template <int Taps, int Stride, int Tile, class D>

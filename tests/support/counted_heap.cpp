@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "counted_heap.hpp"
+#include "support/counted_heap.hpp"
+
+#include <malloc.h>
 
 #include <atomic>
 #include <cerrno>
@@ -8,14 +10,22 @@ namespace {
 
 std::atomic<bool> counting{false};
 std::atomic<std::size_t> bytes_taken{0};
+std::atomic<std::size_t> blocks_taken{0};
+std::ptrdiff_t in_use_before = 0;
 
 std::size_t note(std::size_t bytes) {
-    if (counting.load(std::memory_order_relaxed)) bytes_taken += bytes;
+    if (counting.load(std::memory_order_relaxed)) {
+        bytes_taken += bytes;
+        ++blocks_taken;
+    }
     return bytes;
 }
 
+std::ptrdiff_t in_use() { return static_cast<std::ptrdiff_t>(mallinfo2().uordblks); }
+
 }  // namespace
 
+#ifndef __SANITIZE_ADDRESS__
 extern "C" {
 void* __libc_malloc(std::size_t);
 void* __libc_calloc(std::size_t, std::size_t);
@@ -41,17 +51,15 @@ int posix_memalign(void** p, std::size_t alignment, std::size_t bytes) {
 }
 void free(void* p) { __libc_free(p); }
 }
-
-namespace lathe::benchmarks {
+#endif
 
 void count_heap() {
-    bytes_taken = 0;
+    in_use_before = in_use();
+    bytes_taken = blocks_taken = 0;
     counting = true;
 }
 
-std::size_t counted_bytes() {
+heap_use counted_heap() {
     counting = false;
-    return bytes_taken;
+    return {bytes_taken, blocks_taken, in_use() - in_use_before};
 }
-
-}  // namespace lathe::benchmarks
