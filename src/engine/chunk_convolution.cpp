@@ -16,7 +16,43 @@ void total(float* sums, std::int64_t count, std::int64_t step, std::int64_t part
     }
 }
 
+/// All pixels of a chunk as one row.
+kernels::dense_shape pixels_of(std::int64_t rows, std::int64_t in, std::int64_t out) {
+    return {1, in, 1, rows, out, 1, rows};
+}
+
 }  // namespace
+
+bool dense_chunks::takes(const convolution_shape& shape) {
+    return shape.in_channels % 16 == 0 && shape.out_channels % 16 == 0;
+}
+
+dense_chunks::dense_chunks(const parameter_view& weight, const convolution_shape& chunk)
+    : weight_(weight),
+      forward_(pixels_of(chunk.out_rows(), chunk.in_channels, chunk.out_channels)),
+      backward_(pixels_of(chunk.out_rows(), chunk.out_channels, chunk.in_channels)) {}
+
+std::int64_t dense_chunks::arranged_floats() const {
+    return std::max(kernels::dense_weight_floats(forward_), kernels::dense_weight_floats(backward_));
+}
+
+void dense_chunks::arrange_forward(float* arranged, float* plain) const {
+    weight_.read(plain);
+    kernels::pack_dense_weights(forward_, plain, nullptr, arranged);
+}
+
+void dense_chunks::arrange_backward(float* arranged, float* plain) const {
+    float* const transposed = plain + rounded(weight_.size());
+    weight_.read(plain);
+    transpose(plain, forward_.out_channels, forward_.in_channels, transposed);
+    kernels::pack_dense_weights(backward_, transposed, nullptr, arranged);
+}
+
+void dense_chunks::add_to_master(float* sums, std::int64_t step, std::int64_t parts,
+                                 float* /*plain*/) const {
+    total(sums, weight_.size(), step, parts);
+    weight_.add_gradient(sums);
+}
 
 pointwise_chunks::pointwise_chunks(const parameter_view& weight, const convolution_shape& chunk,
                                    const training_context& alone)

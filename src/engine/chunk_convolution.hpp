@@ -5,6 +5,7 @@
 #include <concepts>
 #include <cstdint>
 
+#include "engine/kernels/dense.hpp"
 #include "engine/kernels/depthwise.hpp"
 #include "engine/kernels/depthwise_rows.hpp"
 #include "engine/onednn_convolution.hpp"
@@ -28,6 +29,50 @@ concept ChunkConvolution =
         c.weight_call(memory, memory)(image, image);     // sums, scratch; dy, x
         c.add_to_master(memory, n, n, memory);  // sums of n threads, n floats apart; plain
     };
+
+/// The product of a chunk's pixels and packed weights.
+struct dense_product {
+    kernels::dense_shape shape;
+    const float* packed;
+
+    void operator()(const void* from, void* to) const {
+        kernels::dense_forward(shape, {}, static_cast<const float*>(from), packed, nullptr, nullptr,
+                               static_cast<float*>(to));
+    }
+};
+
+/// 1x1 with stride 1 in float32, by our own kernels.
+class dense_chunks {
+public:
+    [[nodiscard]] static bool takes(const convolution_shape& shape);
+    dense_chunks(const parameter_view& weight, const convolution_shape& chunk);
+
+    [[nodiscard]] std::int64_t arranged_floats() const;
+    [[nodiscard]] std::int64_t plain_floats() const { return 2 * rounded(weight_.size()); }
+    [[nodiscard]] std::int64_t sum_floats() const { return weight_.size(); }
+    [[nodiscard]] static std::int64_t scratch_floats() { return 0; }
+
+    void arrange_forward(float* arranged, float* plain) const;
+    void arrange_backward(float* arranged, float* plain) const;
+    [[nodiscard]] auto forward_call(const float* arranged, float* /*scratch*/) const {
+        return dense_product{forward_, arranged};
+    }
+    [[nodiscard]] auto data_call(const float* arranged, float* /*scratch*/) const {
+        return dense_product{backward_, arranged};
+    }
+    [[nodiscard]] auto weight_call(float* sums, float* /*scratch*/) const {
+        return [=, s = forward_](const void* dy, const void* x) {
+            kernels::dense_add_weight_gradient(s.in_w, s.out_channels, s.in_channels,
+                                               static_cast<const float*>(dy),
+                                               static_cast<const float*>(x), sums);
+        };
+    }
+    void add_to_master(float* sums, std::int64_t step, std::int64_t parts, float* plain) const;
+
+private:
+    parameter_view weight_;
+    kernels::dense_shape forward_, backward_;
+};
 
 /// 1x1 with stride 1, by oneDNN.
 class pointwise_chunks {

@@ -2,6 +2,7 @@
 #include "engine/train_chunked.hpp"
 
 #include <algorithm>
+#include <type_traits>
 
 #include "engine/chunk_convolution.hpp"
 #include "engine/kernels/batch_norm_passes.hpp"
@@ -315,8 +316,11 @@ training_recipe train_chunked(const parameter_view& weight, const convolution_sh
             return layer_type(std::move(convolution), make_front(norm, c), chunks, in, out, c.threads)
                 .recipe();
         };
-        return s.is_depthwise() ? layer(depthwise_chunks<T>(weight, s))
-                                : layer(pointwise_chunks(weight, s, alone));
+        if (s.is_depthwise()) return layer(depthwise_chunks<T>(weight, s));
+        if constexpr (std::is_same_v<T, float>) {
+            if (dense_chunks::takes(s)) return layer(dense_chunks(weight, s));
+        }
+        return layer(pointwise_chunks(weight, s, alone));
     });
 }
 
