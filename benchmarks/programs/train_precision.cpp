@@ -36,7 +36,7 @@ std::vector<network> judged(const cli::preset_space& preset) {
     return nets;
 }
 
-json_array accuracies(const cli::search_spec& spec, precision images_as) {
+std::vector<double> accuracies(const cli::search_spec& spec, precision images_as) {
     cli::search_images images(spec.data);
     const cli::preset_space preset = cli::space_for(spec, images);
     weight_store weights(spec.training.seed);
@@ -49,7 +49,7 @@ json_array accuracies(const cli::search_spec& spec, precision images_as) {
     training_pass pass(threads);
     auto recalibration = images.recalibration();
     auto test = images.open_test();
-    json_array values;
+    std::vector<double> values;
     for (const network& net : judged(preset)) {
         const auto statistics = recalibrate(pass, net, weights, recalibration, 250);
         values.push_back(top1_accuracy(net, weights.reader(), statistics, test, test.size(),
@@ -69,8 +69,12 @@ int main(int count, char** arguments) {
     try {
         cli::search_spec spec = cli::read_spec(read_json(arguments[1]), arguments[1]);
         spec.training.seed = std::strtoull(arguments[2], nullptr, 10);
-        json_object row{{"seed", spec.training.seed}, {"f32", accuracies(spec, precision::f32)}};
-        if (has_fast_bf16()) row["bf16"] = accuracies(spec, precision::bf16);
+        const auto trained = [&](precision images_as) {
+            const auto values = accuracies(spec, images_as);
+            return json_array(values.begin(), values.end());
+        };
+        json_object row{{"seed", spec.training.seed}, {"f32", trained(precision::f32)}};
+        if (has_fast_bf16()) row["bf16"] = trained(precision::bf16);
         fmt::print("{}\n", to_json(row));
     } catch (const std::exception& e) {
         fmt::print(stderr, "train_precision: {}\n", e.what());
