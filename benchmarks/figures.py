@@ -10,6 +10,7 @@ A suite is benchmarks/suites/SUITE.py with
     TARGETS   the CMake targets it runs (default: lathe_program)
     PEERS     the Python packages it compares with (default: none); their versions are recorded
 """
+import functools
 import importlib.metadata
 import importlib.util
 import json
@@ -79,6 +80,7 @@ def sources():
     return git("log", "-1", "--format=%H", "--", *paths)
 
 
+@functools.cache
 def load_suite(name):
     path = HERE / "suites" / f"{name}.py"
     if not path.exists():

@@ -45,11 +45,12 @@ def run_nsga2(population, generations, seed, crossover, mutations):
 
 
 def seconds_of(call):
-    times = []
-    while (len(times) < 3 and sum(times) < 1) or sum(times) < 0.05:
+    times, total = [], 0.0
+    while (len(times) < 3 and total < 1) or total < 0.05:
         start = time.perf_counter()
         call()
         times.append(time.perf_counter() - start)
+        total += times[-1]
     return statistics.median(times)
 
 

@@ -17,7 +17,7 @@ namespace lathe {
 inline constexpr std::uint32_t unranked = std::numeric_limits<std::uint32_t>::max();
 
 enum class sort_method : std::uint8_t {
-    automatic,  ///< by number of objectives and points, at measured cross-overs
+    automatic,  ///< by number of objectives, as measured
     reference,  ///< fast non-dominated sort (Deb et al. 2002), O(M N^2): the oracle
     sweep2,     ///< M <= 2: one sweep over the sorted points (Jensen 2003), O(N log N)
     sweep3,     ///< M <= 3: sweep with one staircase per front, O(N log^2 N) on all but contrived input
