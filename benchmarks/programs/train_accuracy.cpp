@@ -7,6 +7,7 @@
 // settings and data for the same number of steps, going on from its checkpoint in STUDY_DIR.
 #include <fmt/format.h>
 
+#include <array>
 #include <cstdlib>
 #include <string>
 #include <vector>
@@ -16,14 +17,12 @@
 #include "cli/study_folder.hpp"
 #include "lathe/format/json.hpp"
 #include "lathe/supernet/checkpoint.hpp"
-#include "lathe/supernet/scoring.hpp"
 #include "lathe/supernet/trainer.hpp"
+#include "programs/judged_members.hpp"
 
 namespace {
 
 using namespace lathe;
-
-constexpr std::int32_t scored_batch = 100;
 
 class trained_study {
 public:
@@ -38,11 +37,11 @@ public:
     json_object supernet() {
         weight_store weights(spec_.training.seed);
         weights.tensors() = std::move(trained_.tensors);
-        return score(weights, {"largest", "smallest", "0", "1", "2"});
+        return score(weights, benchmarks::judged_members);
     }
 
     json_object alone(const std::string& name) {
-        const network net = member(name);
+        const network net = benchmarks::judged_member(preset_, name);
         const batch_reader data = images_.training(spec_.training.batch, spec_.training.seed);
         training_settings settings =
             cli::settings_for(spec_.training, threads_, data.steps_per_epoch());
@@ -51,29 +50,16 @@ public:
         settings.checkpoint = folder_.path() / ("alone_" + name + ".safetensors");
         weight_store weights(settings.seed);
         (void)train_supernet(weights, [&](rng) { return std::vector{net}; }, data, settings);
-        return score(weights, {name});
+        return score(weights, std::array{name});
     }
 
 private:
-    network member(const std::string& name) const {
-        const any_space space = preset_.any();
-        if (name == "largest") return space.lower(preset_.largest());
-        if (name == "smallest") return space.lower(preset_.smallest());
-        rng random(std::strtoull(name.c_str(), nullptr, 10));
-        return space.lower(sample_member(space, random));
-    }
-
-    json_object score(weight_store& weights, const std::vector<std::string>& names) {
-        training_pass pass(threads_);
-        auto recalibration = images_.recalibration();
-        auto test = images_.open_test();
+    template <class Names>
+    json_object score(weight_store& weights, const Names& names) {
+        benchmarks::test_judge judge(images_, threads_);
         json_object accuracies;
-        for (const auto& name : names) {
-            const network net = member(name);
-            const auto statistics = recalibrate(pass, net, weights, recalibration, 250);
-            accuracies[name] = top1_accuracy(net, weights.reader(), statistics, test, test.size(),
-                                             scored_batch, threads_)
-                                   .value;
+        for (const std::string& name : names) {
+            accuracies[name] = judge.accuracy(benchmarks::judged_member(preset_, name), weights);
         }
         return {{"steps", trained_.state.step},
                 {"seconds", trained_.state.seconds},

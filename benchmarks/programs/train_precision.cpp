@@ -15,26 +15,14 @@
 #include "cli/pipeline.hpp"
 #include "lathe/format/json.hpp"
 #include "lathe/format/json_reader.hpp"
-#include "lathe/search_space/members.hpp"
-#include "lathe/supernet/scoring.hpp"
 #include "lathe/supernet/trainer.hpp"
+#include "programs/judged_members.hpp"
 
 namespace {
 
 using namespace lathe;
 
 constexpr int threads = 2;
-constexpr std::int32_t scored_batch = 100;
-
-std::vector<network> judged(const cli::preset_space& preset) {
-    const any_space space = preset.any();
-    std::vector<network> nets{space.lower(preset.largest()), space.lower(preset.smallest())};
-    for (const std::uint64_t member : {0U, 1U, 2U}) {
-        rng random(member);
-        nets.push_back(space.lower(sample_member(space, random)));
-    }
-    return nets;
-}
 
 std::vector<double> accuracies(const cli::search_spec& spec, precision images_as) {
     cli::search_images images(spec.data);
@@ -46,15 +34,10 @@ std::vector<double> accuracies(const cli::search_spec& spec, precision images_as
     settings.precision = images_as;
     (void)train_supernet(weights, preset.sampler(spec.training.random_members), data, settings);
 
-    training_pass pass(threads);
-    auto recalibration = images.recalibration();
-    auto test = images.open_test();
+    benchmarks::test_judge judge(images, threads);
     std::vector<double> values;
-    for (const network& net : judged(preset)) {
-        const auto statistics = recalibrate(pass, net, weights, recalibration, 250);
-        values.push_back(top1_accuracy(net, weights.reader(), statistics, test, test.size(),
-                                       scored_batch, threads)
-                             .value);
+    for (const auto& name : benchmarks::judged_members) {
+        values.push_back(judge.accuracy(benchmarks::judged_member(preset, name), weights));
     }
     return values;
 }
