@@ -16,6 +16,12 @@ void total(float* sums, std::int64_t count, std::int64_t step, std::int64_t part
     }
 }
 
+/// Sums that lie as the weights do.
+void add_sums(const parameter_view& weight, float* sums, std::int64_t step, std::int64_t parts) {
+    total(sums, weight.size(), step, parts);
+    weight.add_gradient(sums);
+}
+
 /// All pixels of a chunk as one row.
 kernels::dense_shape pixels_of(std::int64_t rows, std::int64_t in, std::int64_t out) {
     return {1, in, 1, rows, out, 1, rows};
@@ -50,8 +56,7 @@ void dense_chunks::arrange_backward(float* arranged, float* plain) const {
 
 void dense_chunks::add_to_master(float* sums, std::int64_t step, std::int64_t parts,
                                  float* /*plain*/) const {
-    total(sums, weight_.size(), step, parts);
-    weight_.add_gradient(sums);
+    add_sums(weight_, sums, step, parts);
 }
 
 pointwise_chunks::pointwise_chunks(const parameter_view& weight, const convolution_shape& chunk,
@@ -77,8 +82,7 @@ void pointwise_chunks::arrange_backward(float* arranged, float* plain) const {
 
 void pointwise_chunks::add_to_master(float* sums, std::int64_t step, std::int64_t parts,
                                      float* /*plain*/) const {
-    total(sums, weight_.size(), step, parts);
-    weight_.add_gradient(sums);
+    add_sums(weight_, sums, step, parts);
 }
 
 template <class T>

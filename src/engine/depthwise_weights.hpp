@@ -2,8 +2,8 @@
 // Depthwise convolutions as our kernels see them.
 #pragma once
 
+#include "engine/convolution_shape.hpp"
 #include "engine/kernels/depthwise.hpp"
-#include "engine/onednn_convolution.hpp"
 
 namespace lathe::detail {
 

@@ -26,8 +26,9 @@ std::string_view instructions() {
          {isa::avx512_core_fp16, "AVX-512 FP16"},
          {isa::avx512_core_amx, "AMX"},
          {isa::avx512_core_amx_fp16, "AMX FP16"}}};
+    const isa effective = dnnl::get_effective_cpu_isa();
     for (const auto& [which, name] : names) {
-        if (which == dnnl::get_effective_cpu_isa()) return name;
+        if (which == effective) return name;
     }
     return "other instructions";
 }

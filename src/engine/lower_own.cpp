@@ -5,6 +5,7 @@
 #include <variant>
 #include <vector>
 
+#include "engine/depthwise_weights.hpp"
 #include "engine/folded_weights.hpp"
 #include "engine/kernels/dense.hpp"
 #include "engine/kernels/depthwise_rows.hpp"
@@ -100,11 +101,7 @@ step_recipe lower_depthwise(const kernels::depthwise_shape& shape, const conv2d_
                  std::byte* to) {
         const auto f = fold(reader, statistics);
         auto* by_tap = reinterpret_cast<float*>(to);
-        for (std::int64_t ch = 0; ch < channels; ++ch) {
-            for (std::int64_t t = 0; t < taps; ++t) {
-                by_tap[t * channels + ch] = f.weight[static_cast<std::size_t>(ch * taps + t)];
-            }
-        }
+        transpose(f.weight.data(), channels, taps, by_tap);
         std::ranges::copy(f.bias, by_tap + taps * channels);
     };
     r.bind = [shape, posts, taps,
@@ -120,36 +117,26 @@ step_recipe lower_depthwise(const kernels::depthwise_shape& shape, const conv2d_
     return r;
 }
 
-kernels::depthwise_shape depthwise_shape_of(const conv2d_op& o, const lowering_context& c) {
-    const auto& in = c.type(c.anchor().inputs[0]).dims;
-    const auto& out = c.anchor().type.dims;
-    const auto weight = shape_of(o.weight);
-    return {c.batch,       in[1].size(), in[2].size(), in[3].size(), out[2].size(),
-            out[3].size(), weight[2],    weight[3],    o.stride[0],  o.padding[0]};
-}
-
-kernels::dense_shape dense_shape_of(const conv2d_op& o, const lowering_context& c) {
-    const auto& in = c.type(c.anchor().inputs[0]).dims;
-    const auto& out = c.anchor().type.dims;
-    const auto weight = shape_of(o.weight);
-    return {c.batch,       in[1].size(),  in[2].size(), in[3].size(), out[1].size(),
-            out[2].size(), out[3].size(), weight[2],    weight[3],    o.stride[0],
-            o.stride[1],   o.padding[0],  o.padding[1]};
+kernels::dense_shape dense_of(const convolution_shape& s) {
+    return {s.batch,     s.in_channels, s.in_h,      s.in_w,       s.out_channels,
+            s.out_h,     s.out_w,       s.kernel[0], s.kernel[1],  s.stride[0],
+            s.stride[1], s.padding[0],  s.padding[1]};
 }
 
 }  // namespace
 
 std::optional<step_recipe> lower_to_own(const conv2d_op& o, const lowering_context& c) {
-    if (o.groups == 1) {
-        const auto shape = dense_shape_of(o, c);
-        if (!kernels::has_dense(shape)) return {};
-        return lower_dense(shape, o.weight, o.bias, c);
+    const convolution_shape shape =
+        shape_of(o, c.type(c.anchor().inputs[0]), c.anchor().type, c.batch);
+    if (shape.groups == 1) {
+        const auto dense = dense_of(shape);
+        if (!kernels::has_dense(dense)) return {};
+        return lower_dense(dense, o.weight, o.bias, c);
     }
-    const auto shape = depthwise_shape_of(o, c);
-    const bool depthwise = o.groups == shape.channels && shape_of(o.weight)[0] == o.groups;
-    const bool square = o.stride[0] == o.stride[1] && o.padding[0] == o.padding[1];
-    if (!depthwise || !square || !kernels::has_depthwise_rows(shape)) return {};
-    return lower_depthwise(shape, o, c);
+    if (!shape.is_depthwise()) return {};
+    const auto depthwise = depthwise_of(shape);
+    if (!kernels::has_depthwise_rows(depthwise)) return {};
+    return lower_depthwise(depthwise, o, c);
 }
 
 step_recipe lower_to_own(const linear_op& o, const lowering_context& c) {

@@ -11,19 +11,7 @@ dnnl::memory::dims pair(const extent2& e) { return {e[0], e[1]}; }
 }  // namespace
 
 convolution_shape shape_of(const conv2d_op& o, const node& n, const training_context& c) {
-    const auto& in = c.input_type(n);
-    const auto w = lathe::shape_of(o.weight);
-    return {c.batch,
-            in.dims[1].size(),
-            in.dims[2].size(),
-            in.dims[3].size(),
-            w[0],
-            n.type.dims[2].size(),
-            n.type.dims[3].size(),
-            {w[2], w[3]},
-            o.stride,
-            o.padding,
-            o.groups};
+    return shape_of(o, c.input_type(n), n.type, c.batch);
 }
 
 onednn_convolution::onednn_convolution(const convolution_shape& shape, element_type images,

@@ -8,26 +8,11 @@
 #include <initializer_list>
 #include <vector>
 
+#include "engine/convolution_shape.hpp"
 #include "engine/primitive_cache.hpp"
 #include "engine/training.hpp"
 
 namespace lathe::detail {
-
-struct convolution_shape {
-    std::int64_t batch, in_channels, in_h, in_w, out_channels, out_h, out_w;
-    extent2 kernel, stride, padding;
-    std::int64_t groups;
-
-    [[nodiscard]] bool is_pointwise() const {
-        return groups == 1 && kernel == extent2{1, 1} && padding == extent2{0, 0};
-    }
-    [[nodiscard]] bool is_depthwise() const {
-        return groups == in_channels && groups == out_channels && groups > 1 &&
-               stride[0] == stride[1] && padding[0] == padding[1];
-    }
-    [[nodiscard]] std::int64_t in_rows() const { return batch * in_h * in_w; }
-    [[nodiscard]] std::int64_t out_rows() const { return batch * out_h * out_w; }
-};
 
 [[nodiscard]] convolution_shape shape_of(const conv2d_op& o, const node& n,
                                          const training_context& context);

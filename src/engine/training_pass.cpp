@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstring>
 #include <limits>
+#include <optional>
 
 #include "engine/aligned_bytes.hpp"
 #include "engine/kernels/elementwise.hpp"
@@ -111,7 +112,7 @@ struct training_pass::state {
         reset_statistics();
         round_images();
         for (std::size_t i = 0; i < plan.layers.size(); ++i) run_forward(i);
-        kind = planned_for;
+        kind = *planned;
         return float_output(net->outputs()[0].value);
     }
     void round_images() {
@@ -244,8 +245,7 @@ struct training_pass::state {
     pass_kind kind = pass_kind::statistics;
     std::span<const float> images;
     detail::training_plan plan;
-    bool planned = false;
-    pass_kind planned_for = pass_kind::statistics;
+    std::optional<pass_kind> planned;
     std::byte* memory = nullptr;
     std::vector<norm_statistics> statistics;
     std::vector<float> output;  ///< where it is not stored as floats
@@ -296,7 +296,7 @@ std::span<const float> training_pass::forward(const network& net, const paramete
     state& s = *state_;
     const detail::thread_scope threads(s.threads);
     s.kind = pass_kind::statistics;  // until this pass is complete, there is none to go back through
-    s.planned = false;
+    s.planned.reset();
     check_batch(batch);
     check_images(net, images, batch);
     s.net = &net;
@@ -306,8 +306,7 @@ std::span<const float> training_pass::forward(const network& net, const paramete
     s.check_arena();
     s.memory = s.arena.reserve(s.plan.memory.arena_bytes);
     s.counters.arena_bytes = s.arena.size();
-    s.planned = true;
-    s.planned_for = kind;
+    s.planned = kind;
     return s.run(images);
 }
 

@@ -1,24 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a call takes from the heap, counted by replacing the allocator of this program.
-#include <algorithm>
 #include <catch2/catch.hpp>
 
+#include "engine/heap_of_call.hpp"
 #include "lathe/engine/compile.hpp"
-#include "lathe/engine/executor.hpp"
-#include "support/counted_heap.hpp"
 
 using namespace lathe;
+using test::heap_of_call;
 
 namespace {
-
-heap_use by_one_call(const network& net, const deployment& target = {}) {
-    executor run(net, arbitrary_weights(), calibrated_statistics::neutral(net), target);
-    std::ranges::fill(run.input(), 0.5F);
-    run.run();
-    count_heap();
-    run.run();
-    return counted_heap();
-}
 
 /// Every layer that runs without oneDNN, on square images of 8 channels.
 network own_kernels(std::int64_t size) {
@@ -54,11 +44,11 @@ TEST_CASE("a call of our own kernels takes nothing from the heap") {
         WARN("skipped: the sanitizer has an allocator of its own");
         return;
     }
-    CHECK(by_one_call(own_kernels(6)).bytes == 0);
+    CHECK(heap_of_call(own_kernels(6)).bytes == 0);
     const deployment batch{.batch = 16};
     const network large = own_kernels(96);
     REQUIRE(compile(large, batch).tiles() > 1);
-    CHECK(by_one_call(large, batch).bytes == 0);
+    CHECK(heap_of_call(large, batch).bytes == 0);
 }
 
 // oneDNN builds a table of arguments on the heap in every execute() and frees it before it returns;
@@ -76,7 +66,7 @@ TEST_CASE("a call of oneDNN's kernels returns all it takes, and takes little") {
     x = b.add("grouped", grouped, {x});
     b.output(x, output_role::features);
     const network net = std::move(b).build();
-    const heap_use t = by_one_call(net);
+    const heap_use t = heap_of_call(net);
     CHECK(t.bytes > 0);
     CHECK(t.bytes < 2048);
     CHECK(t.retained == 0);
@@ -85,8 +75,8 @@ TEST_CASE("a call of oneDNN's kernels returns all it takes, and takes little") {
     const deployment batch{.batch = 1024};
     const program tiled = compile(net, batch);
     REQUIRE(tiled.tiles() > 1);
-    const heap_use one = by_one_call(net, {.batch = tiled.tile});
-    const heap_use all = by_one_call(net, batch);
+    const heap_use one = heap_of_call(net, {.batch = tiled.tile});
+    const heap_use all = heap_of_call(net, batch);
     CHECK(all.retained == 0);
     CHECK(all.blocks == static_cast<std::size_t>(tiled.tiles()) * one.blocks);
 }

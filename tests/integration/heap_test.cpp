@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
 #include <catch2/catch.hpp>
 
+#include "engine/heap_of_call.hpp"
 #include "integration/spaces.hpp"
-#include "lathe/engine/executor.hpp"
 #include "lathe/search_space/members.hpp"
-#include "support/counted_heap.hpp"
 
 using namespace lathe;
 
@@ -18,14 +16,7 @@ void check_members(const Space& space) {
         const network net = space.lower(sample_member(space, random));
         for (const std::int32_t batch : {1, 3}) {
             INFO("member " << i << ", batch " << batch);
-            executor run(net, arbitrary_weights(), calibrated_statistics::neutral(net),
-                         {.batch = batch});
-            std::ranges::fill(run.input(), 0.5F);
-            run.run();
-            count_heap();
-            run.run();
-            const heap_use heap = counted_heap();
-            CHECK(heap.blocks == 0);
+            CHECK(test::heap_of_call(net, {.batch = batch}).blocks == 0);
         }
     }
 }

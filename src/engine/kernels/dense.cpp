@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <string>
 
+#include "engine/kernels/ceil_div.hpp"
 #include "engine/kernels/elementwise.hpp"
 #include "engine/kernels/parallel.hpp"
 #include "lathe/core/error.hpp"
@@ -40,8 +41,8 @@ struct pixel_row {
     const float* weight[most_runs];  // of the first block
     std::int64_t source_step;  // floats from value to value of a run; 1 in the packed form
     std::int64_t weight_step;  // `block` in the packed form
-    std::int64_t pixel_step;  // source floats from pixel to pixel
-    std::int64_t block_step;  // weights from block to block
+    std::int64_t pixel_step;   // source floats from pixel to pixel
+    std::int64_t block_step;   // weights from block to block
     std::int64_t pixels;
     std::int64_t outputs;      // of a pixel: floats from pixel to pixel of the result
     std::int64_t first, last;  // outputs that are wanted; `first` begins a block
@@ -51,7 +52,6 @@ struct pixel_row {
 };
 
 }  // namespace
-
 }  // namespace lathe::kernels
 #endif
 
@@ -259,11 +259,8 @@ struct dense_problem {
     float* dst;
 };
 
-constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-
 std::int64_t depth_of(const dense_shape& s) { return s.in_channels * s.kernel_h * s.kernel_w; }
 std::int64_t blocks_of(const dense_shape& s) { return ceil_div(s.out_channels, block); }
-std::int64_t run_length(const dense_shape& s) { return s.in_channels * s.kernel_w; }
 
 /// Pixels of the result lie side by side in the source too.
 bool is_pointwise(const dense_shape& s) {
@@ -280,8 +277,7 @@ std::int64_t ring_floats(const dense_shape& s) {
 pixel_row row_at(const dense_problem& p, std::int64_t pixel, std::int64_t pixels) {
     const dense_shape& s = p.shape;
     pixel_row row{};
-    row.runs = 0;
-    row.length = run_length(s);
+    row.length = s.in_channels * s.kernel_w;
     row.pixel_step = s.stride_w * s.in_channels;
     row.block_step = depth_of(s) * block;
     row.pixels = pixels;

@@ -17,6 +17,8 @@
 #include <omp.h>
 
 #include <algorithm>
+
+#include "engine/kernels/ceil_div.hpp"
 #include <type_traits>
 
 namespace lathe::kernels {
@@ -31,8 +33,6 @@ constexpr std::int64_t max_batch_parts = 16;
 constexpr std::int64_t max_tile = 8;
 // How far ahead of the packing memory is asked for.
 constexpr std::int64_t pixels_ahead = 16;
-
-constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 // One image's channel block, and behind it that of its output gradient, widened to contiguous pixels
 // of block_channels floats, with zeros where the padding is and where the last tile of a row reaches

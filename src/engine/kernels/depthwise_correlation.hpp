@@ -5,14 +5,13 @@
 
 #include <cstdint>
 
+#include "engine/kernels/ceil_div.hpp"
 #include "engine/kernels/depthwise.hpp"
 
 namespace lathe::kernels {
 
 /// The largest kernel height that row_pairs can hold.
 inline constexpr std::int64_t most_rows = 16;
-
-constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 enum class direction { forward, data_gradient };
 
