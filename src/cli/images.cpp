@@ -76,8 +76,8 @@ image_batches search_images::batches(const std::vector<std::uint32_t>& indices) 
          {.batch = 100, .order = batch_order::evaluation, .changes = {}, .seed = 1}});
 }
 
-/// Changed at random as in training: norms learn with the borders of shifted images, and without them
-/// networks lose accuracy (6 points on CIFAR-10). One image a batch, so that none is left over.
+/// Changed at random as in training: norms learn with what shifts and cutouts do to an image. One image
+/// a batch, so that none is left over.
 image_batches search_images::recalibration(double share) const {
     std::vector<std::uint32_t> some = split_.recalibration;
     const double wanted = share * static_cast<double>(some.size());

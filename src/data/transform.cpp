@@ -9,6 +9,16 @@
 #include "lathe/core/error.hpp"
 
 namespace lathe {
+namespace {
+
+/// Index `i` of an axis that goes on beyond both ends as its own mirror image, edge included.
+std::size_t mirrored(std::int32_t i, std::int32_t size) {
+    if (i < 0) return static_cast<std::size_t>(-1 - i);
+    if (i >= size) return static_cast<std::size_t>(2 * size - 1 - i);
+    return static_cast<std::size_t>(i);
+}
+
+}  // namespace
 
 normalization measure_normalization(const dataset_ref& data,
                                     std::span<const std::uint32_t> indices) {
@@ -94,24 +104,15 @@ void image_transform::augmented(std::span<const std::uint8_t> image, rng random,
 
     const auto channels = static_cast<std::size_t>(shape_.channels);
     const std::size_t row = factor_.size();
-    // Elements [first, first + kept) of a shifted row come from `source_first` on, the rest is
-    // zero.
-    const auto first = static_cast<std::size_t>(std::max(0, -right)) * channels;
-    const auto source_first = static_cast<std::size_t>(std::max(0, right)) * channels;
-    const std::size_t kept = row - first - source_first;
     for (std::int32_t y = 0; y < shape_.height; ++y) {
-        const std::span<float> to = out.subspan(static_cast<std::size_t>(y) * row, row);
-        std::ranges::copy(term_, to.begin());
-        const std::int32_t source = y + down;
-        if (source < 0 || source >= shape_.height) continue;
-        const auto from =
-            image.subspan(static_cast<std::size_t>(source) * row + source_first, kept);
-        for (std::size_t i = 0; i < kept; ++i) {
-            to[first + i] = static_cast<float>(from[i]) * factor_[i] + term_[i];
-        }
-        if (flip) {
-            for (std::size_t a = 0, b = row - channels; a < b; a += channels, b -= channels) {
-                for (std::size_t c = 0; c < channels; ++c) std::swap(to[a + c], to[b + c]);
+        const auto to = out.subspan(static_cast<std::size_t>(y) * row, row);
+        const auto from = image.subspan(mirrored(y + down, shape_.height) * row, row);
+        for (std::int32_t x = 0; x < shape_.width; ++x) {
+            const std::int32_t seen = flip ? shape_.width - 1 - x : x;
+            const std::size_t source = mirrored(seen + right, shape_.width) * channels;
+            const std::size_t target = static_cast<std::size_t>(x) * channels;
+            for (std::size_t c = 0; c < channels; ++c) {
+                to[target + c] = static_cast<float>(from[source + c]) * factor_[c] + term_[c];
             }
         }
     }

@@ -31,8 +31,9 @@ enum class mirror : std::uint8_t {
 
 /// Random changes to training images; the default changes nothing.
 struct augmentation {
-    std::int32_t shift =
-        0;  ///< crop out of the image padded with zero bytes by this much, in pixels
+    /// Crop out of the image that goes on as its own mirror image by this much, in pixels: a border
+    /// of one colour would be seen in training alone.
+    std::int32_t shift = 0;
     mirror flip = mirror::never;
     std::int32_t cutout = 0;  ///< side of a square that is set to the mean (DeVries, Taylor 2017)
 };

@@ -39,7 +39,7 @@ private:
 
 /// Means and variances of every norm over `images`, in batches of `batch` (a last one that is not
 /// full is left out). Training-mode forward passes; the weights do not change. The images should be
-/// augmented as in training: norms learn with the borders of shifted images.
+/// augmented as in training: norms learn with what that does to images.
 /// Throws bad_input when there is not one full batch, shape when the network does not take the
 /// images' channels, numeric when a statistic is not finite.
 [[nodiscard]] calibrated_statistics recalibrate(training_pass& pass, const network& net,
