@@ -2,29 +2,13 @@
 #include "engine/train_chunked.hpp"
 
 #include <algorithm>
-#include <type_traits>
 
 #include "engine/chunk_convolution.hpp"
-#include "engine/kernels/batch_norm_passes.hpp"
+#include "engine/chunk_work.hpp"
 #include "engine/kernels/elementwise.hpp"
 
 namespace lathe::detail {
 namespace {
-
-/// The larger of a chunk's input and output: with the other one and the normalized input it fits in
-/// the second-level cache of current servers.
-constexpr std::int64_t chunk_bytes = 256 * 1024;
-
-/// Images in a chunk: all chunks are alike, and there is one at least for each thread.
-std::int64_t chunk_images(const convolution_shape& s, const training_context& c) {
-    const std::int64_t values = std::max(s.in_h * s.in_w * s.in_channels,
-                                         s.out_h * s.out_w * s.out_channels);
-    const std::int64_t most = std::max<std::int64_t>(s.batch / c.threads, 1);
-    std::int64_t images =
-        std::clamp<std::int64_t>(chunk_bytes / (values * size_of(c.images)), 1, most);
-    while (s.batch % images != 0) --images;
-    return images;
-}
 
 /// The batch norm in front, as the layer uses it.
 struct front {
@@ -40,33 +24,17 @@ std::optional<front> make_front(const std::optional<norm_in_front>& norm,
                  norm->act, norm->op.epsilon};
 }
 
-/// Rows and channels of the images of one chunk.
-struct chunk_tensor {
-    std::int64_t rows, channels;
-    [[nodiscard]] std::int64_t values() const { return rows * channels; }
-};
-
-/// Memory that is cut into pieces, each of which begins at a cache line. Counts without memory.
-class piece_counter {
-public:
-    std::int64_t take(std::int64_t floats) {
-        const std::int64_t at = total_;
-        total_ += rounded(floats);
-        return at;
-    }
-    [[nodiscard]] std::int64_t total() const { return total_; }
-
-private:
-    std::int64_t total_ = 0;
-};
-
 template <class T, ChunkConvolution Convolution>
 class chunked_layer {
 public:
     chunked_layer(Convolution convolution, std::optional<front> norm, std::int64_t chunks,
                   chunk_tensor in, chunk_tensor out, int threads)
-        : convolution_(std::move(convolution)), norm_(std::move(norm)), chunks_(chunks), in_(in),
-          out_(out), passes_(kernels::batch_norm_passes_for<T>()) {
+        : convolution_(std::move(convolution)),
+          norm_(std::move(norm)),
+          chunks_(chunks),
+          in_(in),
+          out_(out),
+          passes_(kernels::batch_norm_passes_for<T>()) {
         piece_counter thread;
         weight_sums_ = thread.take(convolution_.sum_floats());
         input_ = thread.take(floats_for<T>(in_.values()));
@@ -110,26 +78,9 @@ private:
     [[nodiscard]] T* values(float* memory, std::int64_t at) const {
         return reinterpret_cast<T*>(memory + at);
     }
-    [[nodiscard]] static kernels::normalization normalization_of(const norm_state& s) {
-        return {s.mean, s.factor, s.shift};
-    }
-    [[nodiscard]] float* cleared_sums(float* sums, std::int64_t chunk, std::int64_t channels) const {
-        float* const of_chunk = sums + 2 * chunk * channels;
-        std::fill_n(of_chunk, 2 * channels, 0.0F);
-        return of_chunk;
-    }
-
-    template <class Body>
-    static void for_each_chunk(const kernels::index_range& mine, bool from_the_end,
-                               const Body& body) {
-        for (std::int64_t i = mine.first; i < mine.last; ++i) {
-            body(from_the_end ? mine.last - 1 - (i - mine.first) : i);
-        }
-    }
-
     void forward(const forward_memory& m) const {
         float* const arranged = m.saved + arranged_at();
-        prepare([&] { convolution_.arrange_forward(arranged, m.scratch + plain_); });
+        by_one_thread([&] { convolution_.arrange_forward(arranged, m.scratch + plain_); });
         norm_state state{};
         if (norm_) {
             state = norm_state::in(m.saved, in_.channels);
@@ -171,10 +122,9 @@ private:
         const kernels::chunk_moments moments{
             given ? m.input_moments.sums : m.scratch + sums_,
             kernels::row_chunks::of(chunks_ * in_.rows, given ? m.input_moments.chunks : chunks_)};
-        kernels::finish_moments(moments, channels, m.in<T>(), norm_->epsilon,
-                                kernels::part_of_this_thread(channels),
-                                {state.scale, state.mean, m.statistics->variance.data(),
-                                 state.inv_std, state.factor});
+        kernels::finish_moments(
+            moments, channels, m.in<T>(), norm_->epsilon, kernels::part_of_this_thread(channels),
+            {state.scale, state.mean, m.statistics->variance.data(), state.inv_std, state.factor});
 #pragma omp barrier
     }
 
@@ -182,14 +132,14 @@ private:
     [[nodiscard]] const T* activated(const T* x, const norm_state& state, float* memory) const {
         if (!norm_) return x;
         T* const y = values(memory, input_);
-        passes_.normalize(norm_->act, in_.channels, in_.rows, x, normalization_of(state), y, false);
+        passes_.normalize(norm_->act, in_.channels, in_.rows, x, state.normalization(), y, false);
         return y;
     }
 
     void backward(const backward_memory& m) const {
         float* const arranged = m.saved + arranged_at();
         float* const plain = m.scratch + plain_;
-        prepare([&] { convolution_.arrange_backward(arranged, plain); });
+        by_one_thread([&] { convolution_.arrange_backward(arranged, plain); });
         norm_state state{};
         if (norm_) state = norm_state::in(m.saved, in_.channels);
         std::int64_t team = 1;
@@ -204,7 +154,8 @@ private:
             auto data_gradient = convolution_.data_call(arranged, memory + scratch_);
             for_each_chunk(mine, m.from_the_end, [&](std::int64_t k) {
                 const T* const x = activated(m.in<T>() + k * in_.values(), state, memory);
-                const T* const dy = finished_gradient(m, k, memory);
+                const T* const dy =
+                    finished_gradient(passes_, m, k, out_, values(memory, output_gradient_));
                 add_weight_gradient(dy, x);
                 if (m.diff_in<T>() == nullptr) return;
                 T* const dx = input_gradient_place(m, k, memory);
@@ -215,26 +166,14 @@ private:
 #pragma omp single nowait
             team = omp_get_num_threads();
         }
-        prepare([&] {
-            convolution_.add_to_master(m.scratch + threads_ + weight_sums_, of_thread_, team, plain);
+        by_one_thread([&] {
+            convolution_.add_to_master(m.scratch + threads_ + weight_sums_, of_thread_, team,
+                                       plain);
         });
         if (norm_) {
             norm_->scale.add_gradient(m.scratch + diff_scale_);
             norm_->shift.add_gradient(m.scratch + diff_shift_);
         }
-    }
-
-    /// The chunk's output gradient; where the batch norm behind has left it unfinished, a finished copy.
-    [[nodiscard]] const T* finished_gradient(const backward_memory& m, std::int64_t k,
-                                             float* memory) const {
-        const T* const dy = m.diff_out<T>() + k * out_.values();
-        if (m.unfinished == nullptr) return dy;
-        const norm_state behind = norm_state::in(m.unfinished, out_.channels);
-        T* const finished = values(memory, output_gradient_);
-        passes_.gradient({}, out_.channels, out_.rows,
-                         static_cast<const T*>(m.output) + k * out_.values(), dy,
-                         normalization_of(behind), {behind.slope, behind.offset}, finished, false);
-        return finished;
     }
 
     [[nodiscard]] T* input_gradient_place(const backward_memory& m, std::int64_t k,
@@ -247,7 +186,7 @@ private:
                               const norm_state& state) const {
         if (norm_) {
             passes_.activation_gradient(norm_->act, in_.channels, in_.rows,
-                                        m.in<T>() + k * in_.values(), dx, normalization_of(state),
+                                        m.in<T>() + k * in_.values(), dx, state.normalization(),
                                         cleared_sums(m.scratch + sums_, k, in_.channels));
         } else if (m.diff_inputs[0].accumulate) {
             kernels::add_inplace(in_.values(), dx, m.diff_in<T>() + k * in_.values());
@@ -268,15 +207,8 @@ private:
         for_each_chunk(mine, !m.from_the_end, [&](std::int64_t k) {
             T* const dx = m.diff_in<T>() + k * in_.values();
             passes_.gradient({}, channels, in_.rows, m.in<T>() + k * in_.values(), dx,
-                             normalization_of(state), {state.slope, state.offset}, dx, false);
+                             state.normalization(), {state.slope, state.offset}, dx, false);
         });
-    }
-
-    /// Weights are arranged by one thread, with primitives made for one.
-    template <class Body>
-    static void prepare(const Body& body) {
-        const thread_scope alone(1);
-        body();
     }
 
     Convolution convolution_;
@@ -291,12 +223,6 @@ private:
 
 }  // namespace
 
-norm_state norm_state::in(float* memory, std::int64_t channels) {
-    const std::int64_t step = rounded(channels);
-    return {memory,            memory + step,     memory + 2 * step, memory + 3 * step,
-            memory + 4 * step, memory + 5 * step, memory + 6 * step};
-}
-
 bool is_chunked(const parameter_view& weight, const convolution_shape& s) {
     if (s.is_depthwise()) return depthwise_chunks<float>::takes(s);
     return s.is_pointwise() && s.stride == extent2{1, 1} && weight.is_strided_matrix();
@@ -305,22 +231,22 @@ bool is_chunked(const parameter_view& weight, const convolution_shape& s) {
 training_recipe train_chunked(const parameter_view& weight, const convolution_shape& shape,
                               const std::optional<norm_in_front>& norm, const training_context& c) {
     convolution_shape s = shape;
-    s.batch = chunk_images(shape, c);
+    s.batch = chunk_images(std::max(s.in_rows() * s.in_channels, s.out_rows() * s.out_channels), c);
     const std::int64_t chunks = shape.batch / s.batch;
-    const training_context alone{c.net, s.batch, 1, c.access, c.primitives, c.stream, c.images};
+    const training_context alone = alone_on(s.batch, c);
     const chunk_tensor in{s.in_rows(), s.in_channels};
     const chunk_tensor out{s.out_rows(), s.out_channels};
     return with_stored(c.images, [&]<class T>(T) {
         const auto layer = [&](auto convolution) {
             using layer_type = chunked_layer<T, decltype(convolution)>;
-            return layer_type(std::move(convolution), make_front(norm, c), chunks, in, out, c.threads)
+            return layer_type(std::move(convolution), make_front(norm, c), chunks, in, out,
+                              c.threads)
                 .recipe();
         };
         if (s.is_depthwise()) return layer(depthwise_chunks<T>(weight, s));
-        if constexpr (std::is_same_v<T, float>) {
-            if (dense_chunks::takes(s)) return layer(dense_chunks(weight, s));
-        }
-        return layer(pointwise_chunks(weight, s, alone));
+        return with_products<T>(s, alone, [&](auto products) {
+            return layer(pointwise_chunks(weight, std::move(products)));
+        });
     });
 }
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Convolutions trained on chunks of images, each by one thread. Batch norm needs sums over the whole
-// batch; everything between two such sums is done while a chunk is in the core's own cache:
+// Convolutions trained on chunks of images, each by one thread. Batch norm needs sums over the
+// whole batch; everything between two such sums is done while a chunk is in the core's own cache:
 //
 //   forward    normalize and activate the input, convolve, take the moments of the output
-//   backward   finish the output's gradient, both gradients of the convolution, take the sums of the
+//   backward   finish the output's gradient, both gradients of the convolution, take the sums of
+//   the
 //              batch norm in front
 //
 // So each feature map goes to memory once and comes back once per direction.
@@ -16,15 +17,6 @@
 
 namespace lathe::detail {
 
-/// What a batch norm in front of a chunked convolution keeps from forward on, each per channel.
-struct norm_state {
-    float *scale, *shift, *mean, *inv_std, *factor;
-    float *slope, *offset;  ///< after backward: kernels::gradient_terms
-
-    [[nodiscard]] static std::int64_t floats(std::int64_t channels) { return 7 * rounded(channels); }
-    [[nodiscard]] static norm_state in(float* memory, std::int64_t channels);
-};
-
 /// A batch norm and its activation whose only reader is the convolution.
 struct norm_in_front {
     const batch_norm_op& op;
@@ -35,8 +27,8 @@ struct norm_in_front {
 /// matrix, or depthwise in the shapes of our row kernels.
 [[nodiscard]] bool is_chunked(const parameter_view& weight, const convolution_shape& shape);
 
-/// A convolution without bias. Precondition: is_chunked. The layer's input is that of the batch norm,
-/// if there is one.
+/// A convolution without bias. Precondition: is_chunked. The layer's input is that of the batch
+/// norm, if there is one.
 [[nodiscard]] training_recipe train_chunked(const parameter_view& weight,
                                             const convolution_shape& shape,
                                             const std::optional<norm_in_front>& norm,

@@ -160,7 +160,7 @@ struct training_pass::state {
         m.output = at(plan.value[static_cast<std::size_t>(layer.output)]);
         m.saved = floats_at(plan.saved[i]);
         m.scratch = floats_at(plan.forward_scratch[i]);
-        m.statistics = &statistics[static_cast<std::size_t>(layer.first)];
+        m.statistics = &statistics[static_cast<std::size_t>(layer.norm)];
         m.output_moments = floats_at(plan.moments[i]);
         m.from_the_end = starts_from_the_end(i);
         if (layer.recipe.takes_moments) m.input_moments = moments_of(layer.inputs[0]);

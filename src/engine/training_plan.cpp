@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "engine/team.hpp"
+#include "engine/train_expansion.hpp"
 
 namespace lathe::detail {
 namespace {
@@ -24,20 +25,23 @@ const Op* only_reader(const network& net, value_id v) {
 }
 
 /// The nodes of one layer: one, or a batch norm with what can be done along with it, the activation
-/// behind it and the convolution behind that.
+/// behind it and the convolution behind that, and perhaps the convolution in front.
 struct layer_nodes {
     value_id first = 0;
+    value_id norm = 0;
     value_id output = 0;
-    std::optional<activation> act;
-    const conv2d_op* convolution = nullptr;
+    std::optional<activation> act = {};
+    const conv2d_op* convolution = nullptr;  ///< behind the norm
+
+    [[nodiscard]] bool begins_with_convolution() const { return first != norm; }
 };
 
-layer_nodes layer_at(value_id first, const training_context& c) {
-    layer_nodes layer{first, first, {}, nullptr};
-    if (!std::holds_alternative<batch_norm_op>(c.net.at(first).operation)) return layer;
-    if (const auto* a = only_reader<activation_op>(c.net, first)) {
+/// From a batch norm on.
+layer_nodes norm_at(value_id norm, const training_context& c) {
+    layer_nodes layer{norm, norm, norm};
+    if (const auto* a = only_reader<activation_op>(c.net, norm)) {
         layer.act = a->kind;
-        layer.output = c.net.users(first)[0];
+        layer.output = c.net.users(norm)[0];
     }
     const auto* conv = only_reader<conv2d_op>(c.net, layer.output);
     if (conv == nullptr) return layer;
@@ -46,6 +50,38 @@ layer_nodes layer_at(value_id first, const training_context& c) {
         layer.convolution = conv;
         layer.output = reader;
     }
+    return layer;
+}
+
+expansion expansion_of(const layer_nodes& layer, const training_context& c) {
+    const node& first = c.net.at(layer.first);
+    return {std::get<conv2d_op>(first.operation),
+            first,
+            std::get<batch_norm_op>(c.net.at(layer.norm).operation),
+            layer.act,
+            *layer.convolution,
+            c.net.at(layer.output)};
+}
+
+/// From a convolution on.
+layer_nodes convolution_at(value_id first, const training_context& c) {
+    const layer_nodes alone{first, first, first};
+    if (only_reader<batch_norm_op>(c.net, first) == nullptr) return alone;
+    layer_nodes layer = norm_at(c.net.users(first)[0], c);
+    layer.first = first;
+    if (layer.convolution == nullptr) return alone;
+    return is_expansion(expansion_of(layer, c), c) ? layer : alone;
+}
+
+layer_nodes layer_at(value_id first, const training_context& c) {
+    const op& o = c.net.at(first).operation;
+    if (std::holds_alternative<conv2d_op>(o)) return convolution_at(first, c);
+    if (!std::holds_alternative<batch_norm_op>(o)) return {first, first, first};
+    layer_nodes layer = norm_at(first, c);
+    if (layer.convolution == nullptr) return layer;
+    if (!convolution_at(layer.output, c).begins_with_convolution()) return layer;
+    layer.output = c.net.at(layer.output).inputs[0];  // it begins a layer of its own
+    layer.convolution = nullptr;
     return layer;
 }
 
@@ -64,6 +100,7 @@ std::vector<layer_nodes> group_nodes(const training_context& c) {
 }
 
 training_recipe recipe_of(const layer_nodes& layer, const training_context& c) {
+    if (layer.begins_with_convolution()) return train_expansion(expansion_of(layer, c), c);
     const node& n = c.net.at(layer.first);
     const auto* norm = std::get_if<batch_norm_op>(&n.operation);
     if (norm == nullptr) {
@@ -87,8 +124,8 @@ std::vector<training_layer> make_layers(const training_context& c) {
     std::vector<training_layer> layers(groups.size());
     std::vector<std::size_t> by_one;
     const auto make = [&](std::size_t i) {
-        layers[i] = {groups[i].first, groups[i].output, c.net.at(groups[i].first).inputs,
-                     recipe_of(groups[i], c)};
+        layers[i] = {groups[i].first, groups[i].norm, groups[i].output,
+                     c.net.at(groups[i].first).inputs, recipe_of(groups[i], c)};
     };
     for (std::size_t i = 0; i < groups.size(); ++i) {
         if (is_made_by_one_thread(groups[i], c)) {
@@ -211,14 +248,16 @@ private:
         out = source >= 0 ? plan_.value[index(source)] : new_slot(bytes(layer.output), now, now);
         for (const auto in : layer.inputs) {
             extend(plan_.value[index(in)], now);
-            if (trains && layer.recipe.keeps_inputs) extend(plan_.value[index(in)], backward_time(i));
+            if (trains && layer.recipe.keeps_inputs)
+                extend(plan_.value[index(in)], backward_time(i));
         }
         extend(out, trains && layer.recipe.keeps_output ? backward_time(i) : now);
         plan_.saved.push_back(
             new_floats(layer.recipe.saved_floats, now, trains ? backward_time(i) : now));
         plan_.forward_scratch.push_back(new_floats(layer.recipe.forward_scratch, now, now));
         const int reader = reader_of_moments(i);
-        plan_.moments.push_back(reader < 0 ? -1 : new_floats(layer.recipe.moment_floats, now, reader));
+        plan_.moments.push_back(reader < 0 ? -1
+                                           : new_floats(layer.recipe.moment_floats, now, reader));
     }
     /// The layer that takes the moments of layer i's output, or -1.
     [[nodiscard]] int reader_of_moments(std::size_t i) const {
@@ -263,14 +302,16 @@ private:
         const value_id in = layer.inputs[k];
         const int now = backward_time(i);
         if (!needs_gradient_[index(in)]) {
-            if (layer.recipe.gradient_optional || layer.recipe.passes_gradient) return delivery::none;
+            if (layer.recipe.gradient_optional || layer.recipe.passes_gradient)
+                return delivery::none;
             plan_.temporary[i][k] = new_slot(bytes(in), now, now);
             return delivery::discard;
         }
         slot& target = plan_.gradient[index(in)];
         if (target >= 0) {
             extend(target, now);
-            if (layer.recipe.accumulates || layer.recipe.passes_gradient) return delivery::accumulate;
+            if (layer.recipe.accumulates || layer.recipe.passes_gradient)
+                return delivery::accumulate;
             plan_.temporary[i][k] = new_slot(bytes(in), now, now);
             return delivery::add_after;
         }
@@ -287,8 +328,8 @@ private:
         leave_unfinished(i, in);
         return delivery::write;
     }
-    /// Lets the maker of layer i's only input finish its gradient, if both can: that needs the value
-    /// itself and what layer i has saved.
+    /// Lets the maker of layer i's only input finish its gradient, if both can: that needs the
+    /// value itself and what layer i has saved.
     void leave_unfinished(std::size_t i, value_id in) {
         const int maker = plan_.maker(in);
         if (maker < 0 || readers_[index(in)].size() != 1 || is_output(c_.net, in)) return;
@@ -300,8 +341,8 @@ private:
         extend(plan_.saved[i], backward_time(front));
     }
 
-    /// May value v use the output gradient of layer i as its own? Whoever changes it later must come
-    /// after every other owner has read it.
+    /// May value v use the output gradient of layer i as its own? Whoever changes it later must
+    /// come after every other owner has read it.
     [[nodiscard]] bool may_share(std::size_t i, value_id v, slot g) {
         const auto& other_owners = owners(g);
         for (const auto other : other_owners) {
@@ -324,9 +365,10 @@ private:
     pass_kind kind_;
     training_plan plan_;
     std::vector<planned_buffer> slots_;
-    std::vector<std::vector<value_id>> owners_;  ///< per slot: gradients in it that are still unread
-    std::vector<int> producer_;                  ///< layer that makes a value, -1 for inputs
-    std::vector<std::vector<int>> readers_;      ///< layers that read a value
+    std::vector<std::vector<value_id>>
+        owners_;                             ///< per slot: gradients in it that are still unread
+    std::vector<int> producer_;              ///< layer that makes a value, -1 for inputs
+    std::vector<std::vector<int>> readers_;  ///< layers that read a value
     std::vector<bool> needs_gradient_;
 };
 

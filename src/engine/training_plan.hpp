@@ -9,10 +9,12 @@
 
 namespace lathe::detail {
 
-/// A layer with its recipe; a batch norm, the activation behind it and the convolution behind that are
-/// one layer where nobody else reads what is between them.
+/// A layer with its recipe; a batch norm, the activation behind it and the convolution behind that
+/// are one layer where nobody else reads what is between them, and so are, for a depthwise
+/// convolution, all of these and the 1x1 convolution in front.
 struct training_layer {
-    value_id first = 0;   ///< node whose parameters these are
+    value_id first = 0;   ///< node that reads the inputs
+    value_id norm = 0;    ///< node whose statistics these are
     value_id output = 0;  ///< last node computed
     std::vector<value_id> inputs;
     training_recipe recipe;
@@ -40,8 +42,8 @@ struct training_plan {
     std::vector<slot> moments;  ///< per layer: of its output, for the layer behind; -1: not taken
     /// Per layer: the one behind, where that leaves this one's output gradient unfinished; or -1.
     std::vector<int> unfinished_by;
-    std::vector<std::vector<delivery>> deliveries;               ///< per layer and input
-    std::vector<std::vector<slot>> temporary;                    ///< per layer and input
+    std::vector<std::vector<delivery>> deliveries;  ///< per layer and input
+    std::vector<std::vector<slot>> temporary;       ///< per layer and input
     memory_plan memory;
 
     /// The layer that makes a value, or -1 for an input.

@@ -37,8 +37,8 @@ std::vector<float> augmented(const image_transform& t, std::span<const std::uint
     return out;
 }
 
-/// The element-wise definition of a shift and a mirror, on raw bytes: an axis goes on beyond its ends
-/// as 2 1 0 | 0 1 2.
+/// The element-wise definition of a shift and a mirror, on raw bytes: an axis goes on beyond its
+/// ends as 2 1 0 | 0 1 2.
 std::vector<float> shifted(std::span<const std::uint8_t> image, image_shape s, int down, int right,
                            bool flip) {
     const auto inside = [](int i, int size) {

@@ -57,6 +57,9 @@ const std::vector<block_shape> shapes{
     {16, 48, 16, 3, 1, 9, activation::relu},        {16, 48, 24, 5, 2, 12, activation::relu},
     {8, 20, 8, 7, 1, 8, activation::hard_swish},    {32, 96, 32, 7, 2, 7, activation::relu6},
     {5, 7, 5, 3, 1, 6, activation::swish},          {64, 256, 64, 5, 1, 4, activation::relu},
+    // Expansions so wide that they are one layer with the depthwise convolution for 16 images.
+    {16, 128, 16, 3, 1, 32, activation::relu},      {24, 136, 24, 5, 2, 32, activation::hard_swish},
+    {20, 140, 12, 7, 1, 30, activation::relu6},
 };
 
 void set_biases_to_zero(store& weights) {

@@ -95,12 +95,17 @@ void finish_moments(const chunk_moments& moments, std::int64_t channels, const T
         double mean = 0;
         double variance = 0;
         combine_moments(moments, channels, src, c, mean, variance);
-        out.mean[c] = static_cast<float>(mean);
-        out.variance[c] = static_cast<float>(variance);
-        out.inv_std[c] =
-            static_cast<float>(1.0 / std::sqrt(variance + static_cast<double>(epsilon)));
-        out.factor[c] = out.scale[c] * out.inv_std[c];
+        set_statistics(out, c, mean, variance, epsilon);
     }
+}
+
+void set_statistics(const channel_statistics& out, std::int64_t channel, double mean,
+                    double variance, float epsilon) {
+    out.mean[channel] = static_cast<float>(mean);
+    out.variance[channel] = static_cast<float>(variance);
+    out.inv_std[channel] =
+        static_cast<float>(1.0 / std::sqrt(variance + static_cast<double>(epsilon)));
+    out.factor[channel] = out.scale[channel] * out.inv_std[channel];
 }
 
 void finish_gradient_sums(std::int64_t chunks, std::int64_t rows, std::int64_t channels,

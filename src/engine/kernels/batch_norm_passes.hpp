@@ -74,6 +74,10 @@ template <class T>
 void finish_moments(const chunk_moments& moments, std::int64_t channels, const T* src,
                     float epsilon, index_range part, const channel_statistics& out);
 
+/// Those of one channel.
+void set_statistics(const channel_statistics& out, std::int64_t channel, double mean,
+                    double variance, float epsilon);
+
 /// Per channel; the first three are read.
 struct channel_gradients {
     const float* sums;  ///< [chunks][2][channels], what `gradient_sums` left of each chunk
