@@ -39,8 +39,9 @@ void dense_products::arrange_backward(float* plain, float* arranged) const {
     kernels::pack_dense_weights(backward_, transposed, nullptr, arranged);
 }
 
-onednn_products::onednn_products(const convolution_shape& chunk, const training_context& alone)
-    : convolution_(chunk, alone.images, onednn_convolution::gradient::data_only, alone),
+onednn_products::onednn_products(const convolution_shape& chunk, onednn_convolution::gradient which,
+                                 const training_context& alone)
+    : convolution_(chunk, alone.images, which, alone),
       product_(chunk.out_rows(), chunk.out_channels, chunk.in_channels, chunk.in_channels,
                alone.images, alone) {}
 

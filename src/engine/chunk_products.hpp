@@ -12,15 +12,15 @@
 
 namespace lathe::detail {
 
-/// Matrices are arranged once for each direction: w is plain floats, (out, in), with scratch behind
-/// it for as many, rounded. Each thread makes its own calls, with its own scratch.
+/// Matrices are arranged once for each direction: w is plain floats, (out, in). Each thread makes
+/// its own calls, with its own scratch.
 template <class P>
 concept ChunkProducts =
-    requires(const P& p, const void* image, void* result, float* memory, std::int64_t n) {
+    requires(const P& p, const void* image, void* result, const float* plain, float* memory) {
         { p.arranged_floats() } -> std::same_as<std::int64_t>;
         { p.scratch_floats() } -> std::same_as<std::int64_t>;
-        p.arrange_forward(memory, memory);              // plain, arranged
-        p.arrange_backward(memory, memory);             // plain, arranged
+        p.arrange_forward(plain, memory);               // w, arranged
+        p.arrange_backward(memory, memory);             // w and as much room, rounded; arranged
         p.forward_call(memory, memory)(image, result);  // arranged, scratch; x, y
         p.data_call(memory, memory)(image, result);     // arranged, scratch; dy, dy w
         p.weight_call(memory, memory)(image, image);    // sums, scratch; sums += dy^T x
@@ -70,7 +70,8 @@ private:
 class onednn_products {
 public:
     /// A 1x1 convolution of a chunk. `alone`: a context of one thread.
-    onednn_products(const convolution_shape& chunk, const training_context& alone);
+    onednn_products(const convolution_shape& chunk, onednn_convolution::gradient which,
+                    const training_context& alone);
 
     [[nodiscard]] std::int64_t arranged_floats() const { return convolution_.arranged_floats(); }
     [[nodiscard]] std::int64_t scratch_floats() const;
@@ -97,15 +98,16 @@ private:
 };
 
 /// use(products) with those that are fastest for images of T. `chunk`: a 1x1 convolution with
-/// stride 1.
+/// stride 1. With gradient::none there must be no data_call.
 template <class T, class Use>
-auto with_products(const convolution_shape& chunk, const training_context& alone, const Use& use) {
+auto with_products(const convolution_shape& chunk, onednn_convolution::gradient which,
+                   const training_context& alone, const Use& use) {
     if constexpr (std::same_as<T, float>) {
         if (dense_products::takes(chunk.in_channels, chunk.out_channels)) {
             return use(dense_products(chunk.out_rows(), chunk.in_channels, chunk.out_channels));
         }
     }
-    return use(onednn_products(chunk, alone));
+    return use(onednn_products(chunk, which, alone));
 }
 
 }  // namespace lathe::detail

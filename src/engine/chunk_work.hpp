@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 
 #include "engine/kernels/batch_norm_passes.hpp"
 #include "engine/onednn.hpp"
@@ -32,14 +33,28 @@ struct norm_state {
     [[nodiscard]] kernels::normalization normalization() const { return {mean, factor, shift}; }
 };
 
+/// A batch norm in front of a chunked convolution, and the activation between them.
+struct norm_in_chunks {
+    parameter_view scale, shift;
+    std::optional<activation> act;
+    float epsilon;
+
+    norm_in_chunks(const batch_norm_op& norm, std::optional<activation> activation,
+                   const training_context& c)
+        : scale(norm.scale, c.access),
+          shift(norm.shift, c.access),
+          act(activation),
+          epsilon(norm.epsilon) {}
+};
+
 /// Rows and channels of the images of one chunk.
 struct chunk_tensor {
     std::int64_t rows, channels;
     [[nodiscard]] std::int64_t values() const { return rows * channels; }
 };
 
-/// Images in a chunk: all chunks are alike, and there is one at least for each thread. `values`: of
-/// the largest of its tensors, for the whole batch.
+/// Images in a chunk: all chunks are alike, and there is one at least for each thread where the
+/// batch has as many images. `values`: of the largest of its tensors, for the whole batch.
 [[nodiscard]] inline std::int64_t chunk_images(std::int64_t values, const training_context& c) {
     // With the other tensors of the layer it fits in the second-level cache of current servers.
     constexpr std::int64_t chunk_bytes = 256 * 1024;

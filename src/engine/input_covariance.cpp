@@ -2,6 +2,7 @@
 #include "engine/input_covariance.hpp"
 
 #include <algorithm>
+#include <vector>
 
 namespace lathe::detail {
 
@@ -12,14 +13,15 @@ void input_covariance::take(std::span<const double* const> products, std::int64_
         for (const double* const part : products) sum += part[at];
         return sum / n;
     };
-    const std::int64_t sums_at = channels * channels;
+    std::vector<double> means;
     for (std::int64_t i = 0; i < channels; ++i) {
-        const double mean_i = mean_of(sums_at + i);
-        mean[i] = static_cast<float>(mean_i);
-        for (std::int64_t j = 0; j < channels; ++j) {
-            const std::int64_t at = i * channels + j;
-            matrix[at] = static_cast<float>(mean_of(at) - mean_i * mean_of(sums_at + j));
-        }
+        means.push_back(mean_of(channels * channels + i));
+        mean[i] = static_cast<float>(means.back());
+    }
+    for (std::int64_t at = 0; at < channels * channels; ++at) {
+        const double product = means[static_cast<std::size_t>(at / channels)] *
+                               means[static_cast<std::size_t>(at % channels)];
+        matrix[at] = static_cast<float>(mean_of(at) - product);
     }
 }
 

@@ -25,11 +25,12 @@ onednn_convolution::onednn_convolution(const convolution_shape& shape, element_t
     forward_.kernel = c.primitives.get(key(kind::convolution), [&] { return make_forward(); });
     forward_.reorder =
         make_reorder(kind::convolution, plain, forward_.kernel->weights, c.primitives);
+    if (which == gradient::none) return;
     data_.kernel =
         c.primitives.get(key(kind::convolution_data_gradient), [&] { return make_data(); });
     data_.reorder = make_reorder(kind::convolution_data_gradient, plain, data_.kernel->weights,
                                  c.primitives);
-    if (which == gradient::data_only) return;
+    if (which == gradient::data) return;
     weights_.kernel =
         c.primitives.get(key(kind::convolution_weight_gradient), [&] { return make_weights(); });
     weights_.reorder = make_reorder(kind::convolution_weight_gradient, weights_.kernel->weights,

@@ -20,7 +20,7 @@ namespace lathe::detail {
 /// Images of one type; plain weights and their gradient, (out, in / groups, height, width), float.
 class onednn_convolution {
 public:
-    enum class gradient { data_only, data_and_weights };
+    enum class gradient { none, data, data_and_weights };
 
     onednn_convolution(const convolution_shape& shape, element_type images, gradient which,
                        const training_context& context);

@@ -10,24 +10,10 @@
 namespace lathe::detail {
 namespace {
 
-/// The batch norm in front, as the layer uses it.
-struct front {
-    parameter_view scale, shift;
-    std::optional<activation> act;
-    float epsilon;
-};
-
-std::optional<front> make_front(const std::optional<norm_in_front>& norm,
-                                const training_context& c) {
-    if (!norm) return {};
-    return front{parameter_view(norm->op.scale, c.access), parameter_view(norm->op.shift, c.access),
-                 norm->act, norm->op.epsilon};
-}
-
 template <class T, ChunkConvolution Convolution>
 class chunked_layer {
 public:
-    chunked_layer(Convolution convolution, std::optional<front> norm, std::int64_t chunks,
+    chunked_layer(Convolution convolution, std::optional<norm_in_chunks> norm, std::int64_t chunks,
                   chunk_tensor in, chunk_tensor out, int threads)
         : convolution_(std::move(convolution)),
           norm_(std::move(norm)),
@@ -212,7 +198,7 @@ private:
     }
 
     Convolution convolution_;
-    std::optional<front> norm_;
+    std::optional<norm_in_chunks> norm_;
     std::int64_t chunks_;
     chunk_tensor in_, out_;
     kernels::batch_norm_passes<T> passes_;
@@ -229,7 +215,7 @@ bool is_chunked(const parameter_view& weight, const convolution_shape& s) {
 }
 
 training_recipe train_chunked(const parameter_view& weight, const convolution_shape& shape,
-                              const std::optional<norm_in_front>& norm, const training_context& c) {
+                              std::optional<norm_in_chunks> norm, const training_context& c) {
     convolution_shape s = shape;
     s.batch = chunk_images(std::max(s.in_rows() * s.in_channels, s.out_rows() * s.out_channels), c);
     const std::int64_t chunks = shape.batch / s.batch;
@@ -239,12 +225,10 @@ training_recipe train_chunked(const parameter_view& weight, const convolution_sh
     return with_stored(c.images, [&]<class T>(T) {
         const auto layer = [&](auto convolution) {
             using layer_type = chunked_layer<T, decltype(convolution)>;
-            return layer_type(std::move(convolution), make_front(norm, c), chunks, in, out,
-                              c.threads)
-                .recipe();
+            return layer_type(std::move(convolution), norm, chunks, in, out, c.threads).recipe();
         };
         if (s.is_depthwise()) return layer(depthwise_chunks<T>(weight, s));
-        return with_products<T>(s, alone, [&](auto products) {
+        return with_products<T>(s, onednn_convolution::gradient::data, alone, [&](auto products) {
             return layer(pointwise_chunks(weight, std::move(products)));
         });
     });

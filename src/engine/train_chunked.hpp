@@ -4,24 +4,18 @@
 //
 //   forward    normalize and activate the input, convolve, take the moments of the output
 //   backward   finish the output's gradient, both gradients of the convolution, take the sums of
-//   the
-//              batch norm in front
+//              the batch norm in front
 //
 // So each feature map goes to memory once and comes back once per direction.
 #pragma once
 
 #include <optional>
 
+#include "engine/chunk_work.hpp"
 #include "engine/onednn_convolution.hpp"
 #include "engine/training.hpp"
 
 namespace lathe::detail {
-
-/// A batch norm and its activation whose only reader is the convolution.
-struct norm_in_front {
-    const batch_norm_op& op;
-    std::optional<activation> act;
-};
 
 /// Whether train_chunked takes this convolution: 1x1 with stride 1 on weights that are a strided
 /// matrix, or depthwise in the shapes of our row kernels.
@@ -31,7 +25,7 @@ struct norm_in_front {
 /// norm, if there is one.
 [[nodiscard]] training_recipe train_chunked(const parameter_view& weight,
                                             const convolution_shape& shape,
-                                            const std::optional<norm_in_front>& norm,
+                                            std::optional<norm_in_chunks> norm,
                                             const training_context& context);
 
 }  // namespace lathe::detail

@@ -158,7 +158,7 @@ training_recipe train(const conv2d_op& o, const node& n, const training_context&
     });
 }
 
-bool takes_norm_in_front(const conv2d_op& o, const node& n, const training_context& c) {
+bool is_trained_in_chunks(const conv2d_op& o, const node& n, const training_context& c) {
     return !o.bias && is_chunked(parameter_view(o.weight, c.access), shape_of(o, n, c));
 }
 
@@ -166,7 +166,7 @@ training_recipe train_norm_convolution(const batch_norm_op& norm, std::optional<
                                        const conv2d_op& o, const node& n,
                                        const training_context& c) {
     return train_chunked(parameter_view(o.weight, c.access), shape_of(o, n, c),
-                         norm_in_front{norm, act}, c);
+                         norm_in_chunks(norm, act, c), c);
 }
 
 training_recipe train(const linear_op& o, const node& n, const training_context& c) {

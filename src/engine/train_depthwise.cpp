@@ -39,7 +39,7 @@ template <class T>
 training_recipe recipe(const parameter_view& weight, const convolution_shape& s,
                        const training_context& c) {
     const depthwise_weights weights(weight, s, c.threads);
-    const onednn_convolution conv(s, c.images, onednn_convolution::gradient::data_only, c);
+    const onednn_convolution conv(s, c.images, onednn_convolution::gradient::data, c);
     training_recipe r;
     r.keeps_inputs = true;
     r.gradient_optional = true;

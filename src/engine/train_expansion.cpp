@@ -12,9 +12,11 @@
 namespace lathe::detail {
 namespace {
 
-/// Below, the tensor in between stays in the caches anyway, and sums over its channels take longer
-/// than they save.
+/// Below, the tensor in between stays in the caches anyway, and matrices of the input's channels
+/// take longer than they save.
 constexpr std::int64_t least_bytes = 4'000'000;
+/// Above, not even one image fits in a core's cache.
+constexpr std::int64_t most_image_bytes = 1'000'000;
 
 /// How the parts of the layer see one chunk of `images`.
 struct chunk_shapes {
@@ -28,12 +30,6 @@ struct chunk_shapes {
         mix.out_channels = mix.in_channels;
         expand.batch = mix.batch = depthwise.batch = images;
     }
-};
-
-struct norm_parameters {
-    parameter_view scale, shift;
-    std::optional<activation> act;
-    float epsilon;
 };
 
 void round_to(std::int64_t /*count*/, float* /*values*/, float* /*scratch*/) {}
@@ -52,8 +48,7 @@ public:
           mix_(std::move(mix)),
           depthwise_(parameter_view(e.depthwise.weight, c.access), s.depthwise),
           weight_(e.expand.weight, c.access),
-          norm_{parameter_view(e.norm.scale, c.access), parameter_view(e.norm.shift, c.access),
-                e.act, e.norm.epsilon},
+          norm_(e.norm, e.act, c),
           passes_(kernels::batch_norm_passes_for<T>()),
           chunks_(c.batch / s.expand.batch),
           in_{s.expand.in_rows(), s.expand.in_channels},
@@ -65,11 +60,9 @@ public:
         piece_counter saved;
         saved_.norm = saved.take(norm_state::floats(hidden_.channels));
         saved_.mean = saved.take(channels);
-        saved_.covariance = saved.take(square);
         saved_.weights = saved.take(weights);
         saved_.weighted = saved.take(weights);
         saved_.forward = saved.take(expand_.arranged_floats());
-        saved_.backward = saved.take(expand_.arranged_floats());
         saved_.depthwise = saved.take(depthwise_.arranged_floats());
         saved_.total = saved.total();
         piece_counter thread;
@@ -91,6 +84,9 @@ public:
         shared_.sums = shared.take(chunks_ * 2 * hidden_.channels);
         shared_.diff_scale = shared.take(hidden_.channels);
         shared_.diff_shift = shared.take(hidden_.channels);
+        shared_.covariance = shared.take(square);
+        shared_.scaled = shared.take(2 * rounded(weights));
+        shared_.scaled_arranged = shared.take(expand_.arranged_floats());
         shared_.mix = shared.take(mix_.arranged_floats());
         shared_.mix_terms = shared.take(3 * rounded(channels));
         shared_.threads = shared.take(c.threads * thread_.total);
@@ -116,8 +112,8 @@ private:
     [[nodiscard]] norm_state norm_in(float* saved) const {
         return norm_state::in(saved + saved_.norm, hidden_.channels);
     }
-    [[nodiscard]] input_covariance covariance_in(float* saved) const {
-        return {in_.channels, saved + saved_.mean, saved + saved_.covariance};
+    [[nodiscard]] input_covariance covariance_of(const forward_memory& m) const {
+        return {in_.channels, m.saved + saved_.mean, m.scratch + shared_.covariance};
     }
     [[nodiscard]] float* thread_memory(float* scratch, int thread = omp_get_thread_num()) const {
         return scratch + shared_.threads + thread * thread_.total;
@@ -196,14 +192,14 @@ private:
             for (int t = 0; t < omp_get_num_threads(); ++t) {
                 parts.push_back(all_products(thread_memory(m.scratch, t)));
             }
-            covariance_in(m.saved).take(parts, chunks_ * in_.rows);
+            covariance_of(m).take(parts, chunks_ * in_.rows);
         }
     }
 
     /// Called by all threads; ends with a barrier.
     void take_statistics(const forward_memory& m, const norm_state& norm) const {
         combine_channels(
-            covariance_in(m.saved), m.saved + saved_.weights,
+            covariance_of(m), m.saved + saved_.weights,
             kernels::part_of_this_thread(hidden_.channels), norm_.epsilon,
             m.saved + saved_.weighted,
             {norm.scale, norm.mean, m.statistics->variance.data(), norm.inv_std, norm.factor});
@@ -237,10 +233,10 @@ private:
         norm_.shift.add_gradient(m.scratch + shared_.diff_shift);
     }
 
-    /// diag(factor) W.
+    /// diag(factor) W, as the products see it.
     void arrange_scaled(const backward_memory& m, const norm_state& norm) const {
         by_one_thread([&] {
-            float* const scaled = m.scratch + shared_.plain;
+            float* const scaled = m.scratch + shared_.scaled;
             const float* const weights = m.saved + saved_.weights;
             for (std::int64_t o = 0; o < hidden_.channels; ++o) {
                 for (std::int64_t i = 0; i < in_.channels; ++i) {
@@ -248,7 +244,8 @@ private:
                     scaled[at] = norm.factor[o] * weights[at];
                 }
             }
-            expand_.arrange_backward(scaled, m.saved + saved_.backward);
+            round_to(weight_.size(), scaled, values(m.scratch, shared_.plain));
+            expand_.arrange_backward(scaled, m.scratch + shared_.scaled_arranged);
         });
     }
 
@@ -263,7 +260,7 @@ private:
             depthwise_.weight_call(memory + thread_.depthwise_sums, scratch);
         auto depthwise_gradient = depthwise_.data_call(m.saved + saved_.depthwise, scratch);
         auto add_expand_gradient = expand_.weight_call(memory + thread_.weight_sums, scratch);
-        auto expand_gradient = expand_.data_call(m.saved + saved_.backward, scratch);
+        auto expand_gradient = expand_.data_call(m.scratch + shared_.scaled_arranged, scratch);
         T* const raw = values(memory, thread_.raw);
         T* const hidden = values(memory, thread_.hidden);  // and then its gradient
         for_each_chunk(mine, m.from_the_end, [&](std::int64_t k) {
@@ -287,7 +284,8 @@ private:
         });
     }
 
-    /// dx -= W^T (slope (W (x - mean)) + offset). Called by all threads.
+    /// dx -= W^T (slope (W (x - mean)) + offset), with the constant that makes the sum over all
+    /// pixels zero for the matrices as they are rounded. Called by all threads.
     void finish_input_gradient(const backward_memory& m, const norm_state& norm,
                                const kernels::index_range& mine, float* memory) const {
         const std::int64_t channels = in_.channels;
@@ -301,20 +299,12 @@ private:
 #pragma omp barrier
 #pragma omp single
         {
-            const float* const mean = m.saved + saved_.mean;
+            round_to(channels * channels, matrix,
+                     values(m.scratch, shared_.plain + rounded(channels * channels)));
+            mix_.arrange_forward(matrix, m.scratch + shared_.mix);
             std::fill_n(zeros, channels, 0.0F);
             std::fill_n(ones, channels, 1.0F);
-            for (std::int64_t i = 0; i < channels; ++i) {
-                double sum = 0.0;
-                for (std::int64_t o = 0; o < hidden_.channels; ++o) {
-                    sum += double{weights[o * channels + i]} * double{norm.offset[o]};
-                }
-                for (std::int64_t j = 0; j < channels; ++j) {
-                    sum -= double{matrix[i * channels + j]} * double{mean[j]};
-                }
-                constant[i] = static_cast<float>(sum);
-            }
-            mix_.arrange_forward(matrix, m.scratch + shared_.mix);
+            take_constant(m, matrix, constant);
         }
         auto mix = mix_.forward_call(m.scratch + shared_.mix, memory + thread_.scratch);
         T* const mixed = values(memory, thread_.input);
@@ -324,6 +314,27 @@ private:
             passes_.gradient({}, channels, in_.rows, mixed, dx, {zeros, ones, zeros},
                              {ones, constant}, dx, false);
         });
+    }
+
+    /// The mean over all pixels of what the chunks have left, minus that of the products with
+    /// `matrix`.
+    void take_constant(const backward_memory& m, const float* matrix, float* constant) const {
+        const std::int64_t channels = in_.channels;
+        const float* const scaled = m.scratch + shared_.scaled;
+        const float* const gradient_sums = m.scratch + shared_.diff_shift;
+        const float* const mean = m.saved + saved_.mean;
+        const auto pixels = static_cast<double>(chunks_ * in_.rows);
+        for (std::int64_t i = 0; i < channels; ++i) {
+            double sum = 0.0;
+            for (std::int64_t o = 0; o < hidden_.channels; ++o) {
+                sum += double{scaled[o * channels + i]} * double{gradient_sums[o]};
+            }
+            sum /= pixels;
+            for (std::int64_t j = 0; j < channels; ++j) {
+                sum -= double{matrix[i * channels + j]} * double{mean[j]};
+            }
+            constant[i] = static_cast<float>(sum);
+        }
     }
 
     /// dW = diag(factor) g^T x - pixels (diag(slope) W covariance + offset mean^T).
@@ -351,20 +362,21 @@ private:
     Mix mix_;
     depthwise_chunks<T> depthwise_;
     parameter_view weight_;
-    norm_parameters norm_;
+    norm_in_chunks norm_;
     kernels::batch_norm_passes<T> passes_;
     std::int64_t chunks_;
     chunk_tensor in_, hidden_, out_;
     // Places.
     struct {
-        std::int64_t norm, mean, covariance, weights, weighted, forward, backward, depthwise, total;
+        std::int64_t norm, mean, weights, weighted, forward, depthwise, total;
     } saved_;
     struct {
         std::int64_t weight_sums, depthwise_sums, products, all_products, zeros, raw, hidden,
             output_gradient, input, scratch, total;
     } thread_;
     struct {
-        std::int64_t plain, sums, diff_scale, diff_shift, mix, mix_terms, threads, total;
+        std::int64_t plain, sums, diff_scale, diff_shift, covariance, scaled, scaled_arranged, mix,
+            mix_terms, threads, total;
     } shared_;
 };
 
@@ -372,19 +384,20 @@ private:
 
 bool is_expansion(const expansion& e, const training_context& c) {
     const convolution_shape expand = shape_of(e.expand, e.expand_node, c);
-    const convolution_shape depthwise = shape_of(e.depthwise, e.depthwise_node, c);
-    return takes_norm_in_front(e.expand, e.expand_node, c) && expand.is_pointwise() &&
-           takes_norm_in_front(e.depthwise, e.depthwise_node, c) && depthwise.is_depthwise() &&
-           expand.out_channels >= 2 * expand.in_channels &&
-           expand.out_rows() * expand.out_channels * size_of(c.images) >= least_bytes;
+    const std::int64_t bytes = expand.out_rows() * expand.out_channels * size_of(c.images);
+    return is_trained_in_chunks(e.expand, e.expand_node, c) && expand.is_pointwise() &&
+           shape_of(e.depthwise, e.depthwise_node, c).is_depthwise() &&
+           expand.out_channels >= 2 * expand.in_channels && bytes >= least_bytes &&
+           bytes <= most_image_bytes * c.batch;
 }
 
 training_recipe train_expansion(const expansion& e, const training_context& c) {
     const chunk_shapes s(e, c);
     const training_context alone = alone_on(s.expand.batch, c);
     return with_stored(c.images, [&]<class T>(T) {
-        return with_products<T>(s.expand, alone, [&](auto expand) {
-            return with_products<T>(s.mix, alone, [&](auto mix) {
+        using gradient = onednn_convolution::gradient;
+        return with_products<T>(s.expand, gradient::data, alone, [&](auto expand) {
+            return with_products<T>(s.mix, gradient::none, alone, [&](auto mix) {
                 using layer = expansion_layer<T, decltype(expand), decltype(mix)>;
                 return layer(std::move(expand), std::move(mix), s, e, c).recipe();
             });

@@ -4,8 +4,7 @@
 // convolutions, the widest of an inverted bottleneck, never goes to memory:
 //
 //   forward    for y = W x, mean and variance of y follow from mean and covariance of x, so that
-//   each
-//              chunk can be normalized as soon as it is computed
+//              each chunk can be normalized as soon as it is computed
 //   backward   y is computed again; with the gradient g in front of the activation, that of x is
 //              W^T (factor g - slope (y - mean) - offset), where slope and offset are known at the
 //              end only: the first term is left by each chunk, the rest is a product of x and a
@@ -30,7 +29,7 @@ struct expansion {
 };
 
 /// Whether they can be one layer, and are faster so. Precondition: each is the only reader of the
-/// one in front.
+/// one in front, and the depthwise convolution is_trained_in_chunks.
 [[nodiscard]] bool is_expansion(const expansion& e, const training_context& context);
 
 /// Precondition: is_expansion. forward_memory::statistics are those of the norm.

@@ -143,9 +143,10 @@ training_recipe train(const concat_op&, const node&, const training_context&);
 training_recipe train(const linear_op&, const node&, const training_context&);
 training_recipe train(const softmax_op&, const node&, const training_context&);
 training_recipe train(const batch_norm_op&, const node&, const training_context&);
-/// Whether the convolution of a node can be one layer with the batch norm in front.
-bool takes_norm_in_front(const conv2d_op&, const node&, const training_context&);
-/// That layer. Precondition: takes_norm_in_front.
+/// Whether the convolution of a node is trained in chunks, and so can be one layer with the batch norm
+/// in front.
+bool is_trained_in_chunks(const conv2d_op&, const node&, const training_context&);
+/// That layer. Precondition: is_trained_in_chunks.
 training_recipe train_norm_convolution(const batch_norm_op&, std::optional<activation> act,
                                        const conv2d_op&, const node&, const training_context&);
 /// Batch norm and the activation behind it in one kernel.

@@ -46,7 +46,7 @@ layer_nodes norm_at(value_id norm, const training_context& c) {
     const auto* conv = only_reader<conv2d_op>(c.net, layer.output);
     if (conv == nullptr) return layer;
     const value_id reader = c.net.users(layer.output)[0];
-    if (takes_norm_in_front(*conv, c.net.at(reader), c)) {
+    if (is_trained_in_chunks(*conv, c.net.at(reader), c)) {
         layer.convolution = conv;
         layer.output = reader;
     }
@@ -116,7 +116,7 @@ bool is_made_by_one_thread(const layer_nodes& layer, const training_context& c) 
     if (layer.convolution != nullptr) return true;
     const node& n = c.net.at(layer.first);
     const auto* conv = std::get_if<conv2d_op>(&n.operation);
-    return conv != nullptr && takes_norm_in_front(*conv, n, c);
+    return conv != nullptr && is_trained_in_chunks(*conv, n, c);
 }
 
 std::vector<training_layer> make_layers(const training_context& c) {
@@ -367,7 +367,6 @@ private:
     std::vector<planned_buffer> slots_;
     std::vector<std::vector<value_id>>
         owners_;                             ///< per slot: gradients in it that are still unread
-    std::vector<int> producer_;              ///< layer that makes a value, -1 for inputs
     std::vector<std::vector<int>> readers_;  ///< layers that read a value
     std::vector<bool> needs_gradient_;
 };

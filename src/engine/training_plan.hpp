@@ -10,8 +10,8 @@
 namespace lathe::detail {
 
 /// A layer with its recipe; a batch norm, the activation behind it and the convolution behind that
-/// are one layer where nobody else reads what is between them, and so are, for a depthwise
-/// convolution, all of these and the 1x1 convolution in front.
+/// are one layer where nobody else reads what is between them; where is_expansion says so, the
+/// convolution in front, too.
 struct training_layer {
     value_id first = 0;   ///< node that reads the inputs
     value_id norm = 0;    ///< node whose statistics these are
