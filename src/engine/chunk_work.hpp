@@ -31,6 +31,14 @@ struct norm_state {
                 memory + 6 * step};
     }
     [[nodiscard]] kernels::normalization normalization() const { return {mean, factor, shift}; }
+    [[nodiscard]] kernels::channel_statistics statistics(float* variance) const {
+        return {scale, mean, variance, inv_std, factor};
+    }
+    [[nodiscard]] kernels::channel_gradients gradients(const float* sums, float* diff_scale,
+                                                       float* diff_shift) const {
+        return {sums, inv_std, factor, diff_scale, diff_shift, slope, offset};
+    }
+    [[nodiscard]] kernels::gradient_terms terms() const { return {slope, offset}; }
 };
 
 /// A batch norm in front of a chunked convolution, and the activation between them.
@@ -84,6 +92,19 @@ private:
     std::int64_t total_ = 0;
 };
 
+/// What the recipes of all such layers say; `scratch` is for either direction.
+[[nodiscard]] inline training_recipe recipe_in_chunks(std::int64_t chunks, const chunk_tensor& out,
+                                                      std::int64_t saved, std::int64_t scratch) {
+    training_recipe r;
+    r.keeps_inputs = true;
+    r.finishes_gradient = true;
+    r.saved_floats = saved;
+    r.forward_scratch = r.backward_scratch = scratch;
+    r.moment_chunks = chunks;
+    r.moment_floats = chunks * 2 * out.channels;
+    return r;
+}
+
 template <class Body>
 void for_each_chunk(const kernels::index_range& mine, bool from_the_end, const Body& body) {
     for (std::int64_t i = mine.first; i < mine.last; ++i) {
@@ -115,7 +136,7 @@ template <class T>
     if (m.unfinished == nullptr) return dy;
     const norm_state behind = norm_state::in(m.unfinished, out.channels);
     passes.gradient({}, out.channels, out.rows, static_cast<const T*>(m.output) + k * out.values(),
-                    dy, behind.normalization(), {behind.slope, behind.offset}, place, false);
+                    dy, behind.normalization(), behind.terms(), place, false);
     return place;
 }
 

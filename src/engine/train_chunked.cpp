@@ -38,17 +38,12 @@ public:
     }
 
     [[nodiscard]] training_recipe recipe() const {
-        training_recipe r;
-        r.keeps_inputs = true;
+        training_recipe r = recipe_in_chunks(
+            chunks_, out_, arranged_at() + rounded(convolution_.arranged_floats()), all_scratch_);
         r.gradient_optional = !norm_;
         r.accumulates = !norm_;
-        r.saved_floats = arranged_at() + rounded(convolution_.arranged_floats());
-        r.forward_scratch = r.backward_scratch = all_scratch_;
         r.takes_moments = norm_.has_value();
         r.leaves_gradient_unfinished = norm_.has_value();
-        r.finishes_gradient = true;
-        r.moment_chunks = chunks_;
-        r.moment_floats = chunks_ * 2 * out_.channels;
         r.forward = [layer = *this](const forward_memory& m) { layer.forward(m); };
         r.backward = [layer = *this](const backward_memory& m) { layer.backward(m); };
         return r;
@@ -108,9 +103,9 @@ private:
         const kernels::chunk_moments moments{
             given ? m.input_moments.sums : m.scratch + sums_,
             kernels::row_chunks::of(chunks_ * in_.rows, given ? m.input_moments.chunks : chunks_)};
-        kernels::finish_moments(
-            moments, channels, m.in<T>(), norm_->epsilon, kernels::part_of_this_thread(channels),
-            {state.scale, state.mean, m.statistics->variance.data(), state.inv_std, state.factor});
+        kernels::finish_moments(moments, channels, m.in<T>(), norm_->epsilon,
+                                kernels::part_of_this_thread(channels),
+                                state.statistics(m.statistics->variance.data()));
 #pragma omp barrier
     }
 
@@ -186,14 +181,13 @@ private:
 #pragma omp barrier
         kernels::finish_gradient_sums(
             chunks_, chunks_ * in_.rows, channels, kernels::part_of_this_thread(channels),
-            {m.scratch + sums_, state.inv_std, state.factor, m.scratch + diff_scale_,
-             m.scratch + diff_shift_, state.slope, state.offset});
+            state.gradients(m.scratch + sums_, m.scratch + diff_scale_, m.scratch + diff_shift_));
         if (m.leave_unfinished) return;
 #pragma omp barrier
         for_each_chunk(mine, !m.from_the_end, [&](std::int64_t k) {
             T* const dx = m.diff_in<T>() + k * in_.values();
             passes_.gradient({}, channels, in_.rows, m.in<T>() + k * in_.values(), dx,
-                             state.normalization(), {state.slope, state.offset}, dx, false);
+                             state.normalization(), state.terms(), dx, false);
         });
     }
 

@@ -94,15 +94,9 @@ public:
     }
 
     [[nodiscard]] training_recipe recipe() const {
-        training_recipe r;
-        r.keeps_inputs = true;
+        training_recipe r = recipe_in_chunks(chunks_, out_, saved_.total, shared_.total);
         r.gradient_optional = true;
         r.accumulates = true;
-        r.finishes_gradient = true;
-        r.saved_floats = saved_.total;
-        r.forward_scratch = r.backward_scratch = shared_.total;
-        r.moment_chunks = chunks_;
-        r.moment_floats = chunks_ * 2 * out_.channels;
         r.forward = [layer = *this](const forward_memory& m) { layer.forward(m); };
         r.backward = [layer = *this](const backward_memory& m) { layer.backward(m); };
         return r;
@@ -198,11 +192,9 @@ private:
 
     /// Called by all threads; ends with a barrier.
     void take_statistics(const forward_memory& m, const norm_state& norm) const {
-        combine_channels(
-            covariance_of(m), m.saved + saved_.weights,
-            kernels::part_of_this_thread(hidden_.channels), norm_.epsilon,
-            m.saved + saved_.weighted,
-            {norm.scale, norm.mean, m.statistics->variance.data(), norm.inv_std, norm.factor});
+        combine_channels(covariance_of(m), m.saved + saved_.weights,
+                         kernels::part_of_this_thread(hidden_.channels), norm_.epsilon,
+                         m.saved + saved_.weighted, norm.statistics(m.statistics->variance.data()));
 #pragma omp barrier
     }
 
@@ -220,9 +212,8 @@ private:
             kernels::finish_gradient_sums(
                 chunks_, chunks_ * hidden_.rows, hidden_.channels,
                 kernels::part_of_this_thread(hidden_.channels),
-                {m.scratch + shared_.sums, norm.inv_std, norm.factor,
-                 m.scratch + shared_.diff_scale, m.scratch + shared_.diff_shift, norm.slope,
-                 norm.offset});
+                norm.gradients(m.scratch + shared_.sums, m.scratch + shared_.diff_scale,
+                               m.scratch + shared_.diff_shift));
 #pragma omp barrier
             if (m.diff_in<T>() != nullptr) finish_input_gradient(m, norm, mine, memory);
 #pragma omp single nowait
@@ -382,13 +373,11 @@ private:
 
 }  // namespace
 
-bool is_expansion(const expansion& e, const training_context& c) {
-    const convolution_shape expand = shape_of(e.expand, e.expand_node, c);
-    const std::int64_t bytes = expand.out_rows() * expand.out_channels * size_of(c.images);
-    return is_trained_in_chunks(e.expand, e.expand_node, c) && expand.is_pointwise() &&
-           shape_of(e.depthwise, e.depthwise_node, c).is_depthwise() &&
-           expand.out_channels >= 2 * expand.in_channels && bytes >= least_bytes &&
-           bytes <= most_image_bytes * c.batch;
+bool begins_expansion(const conv2d_op& o, const node& n, const training_context& c) {
+    const convolution_shape s = shape_of(o, n, c);
+    const std::int64_t bytes = s.out_rows() * s.out_channels * size_of(c.images);
+    return s.is_pointwise() && s.out_channels >= 2 * s.in_channels && bytes >= least_bytes &&
+           bytes <= most_image_bytes * c.batch && is_trained_in_chunks(o, n, c);
 }
 
 training_recipe train_expansion(const expansion& e, const training_context& c) {

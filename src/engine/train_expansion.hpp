@@ -28,11 +28,11 @@ struct expansion {
     const node& depthwise_node;
 };
 
-/// Whether they can be one layer, and are faster so. Precondition: each is the only reader of the
-/// one in front, and the depthwise convolution is_trained_in_chunks.
-[[nodiscard]] bool is_expansion(const expansion& e, const training_context& context);
+/// Whether a convolution can begin such a layer, and is faster so.
+[[nodiscard]] bool begins_expansion(const conv2d_op&, const node&, const training_context&);
 
-/// Precondition: is_expansion. forward_memory::statistics are those of the norm.
+/// Preconditions: each node is the only reader of the one in front; the first begins_expansion, the
+/// depthwise one is_trained_in_chunks. forward_memory::statistics are those of the norm.
 [[nodiscard]] training_recipe train_expansion(const expansion& e, const training_context& context);
 
 }  // namespace lathe::detail

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "engine/onednn_convolution.hpp"
 #include "engine/team.hpp"
 #include "engine/train_expansion.hpp"
 
@@ -53,24 +54,17 @@ layer_nodes norm_at(value_id norm, const training_context& c) {
     return layer;
 }
 
-expansion expansion_of(const layer_nodes& layer, const training_context& c) {
-    const node& first = c.net.at(layer.first);
-    return {std::get<conv2d_op>(first.operation),
-            first,
-            std::get<batch_norm_op>(c.net.at(layer.norm).operation),
-            layer.act,
-            *layer.convolution,
-            c.net.at(layer.output)};
-}
-
 /// From a convolution on.
 layer_nodes convolution_at(value_id first, const training_context& c) {
+    const node& n = c.net.at(first);
     const layer_nodes alone{first, first, first};
+    if (!begins_expansion(std::get<conv2d_op>(n.operation), n, c)) return alone;
     if (only_reader<batch_norm_op>(c.net, first) == nullptr) return alone;
     layer_nodes layer = norm_at(c.net.users(first)[0], c);
-    layer.first = first;
     if (layer.convolution == nullptr) return alone;
-    return is_expansion(expansion_of(layer, c), c) ? layer : alone;
+    if (!shape_of(*layer.convolution, c.net.at(layer.output), c).is_depthwise()) return alone;
+    layer.first = first;
+    return layer;
 }
 
 layer_nodes layer_at(value_id first, const training_context& c) {
@@ -97,6 +91,16 @@ std::vector<layer_nodes> group_nodes(const training_context& c) {
         }
     }
     return layers;
+}
+
+expansion expansion_of(const layer_nodes& layer, const training_context& c) {
+    const node& first = c.net.at(layer.first);
+    return {std::get<conv2d_op>(first.operation),
+            first,
+            std::get<batch_norm_op>(c.net.at(layer.norm).operation),
+            layer.act,
+            *layer.convolution,
+            c.net.at(layer.output)};
 }
 
 training_recipe recipe_of(const layer_nodes& layer, const training_context& c) {

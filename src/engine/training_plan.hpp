@@ -10,7 +10,7 @@
 namespace lathe::detail {
 
 /// A layer with its recipe; a batch norm, the activation behind it and the convolution behind that
-/// are one layer where nobody else reads what is between them; where is_expansion says so, the
+/// are one layer where nobody else reads what is between them; where begins_expansion says so, the
 /// convolution in front, too.
 struct training_layer {
     value_id first = 0;   ///< node that reads the inputs
