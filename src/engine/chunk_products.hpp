@@ -89,7 +89,7 @@ public:
         return convolution_.data_call(arranged, scratch);
     }
     [[nodiscard]] auto weight_call(float* sums, float* scratch) const {
-        return product_.call(sums, scratch);
+        return weight_gradient_matmul::call(product_, sums, scratch);
     }
 
 private:

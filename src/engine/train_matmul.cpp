@@ -6,6 +6,10 @@
 namespace lathe::detail {
 namespace {
 
+/// What the matrix units add up at once in bf16. Any other number of rows is slow and takes oneDNN
+/// ten times as long to make.
+constexpr std::int64_t tile_rows = 32;
+
 struct operand {
     std::int64_t rows, columns, row_stride, column_stride;
     element_type type = element_type::f32;
@@ -19,10 +23,10 @@ struct operand {
 primitive_cache::handle make(const training_context& c, const operand& a, const operand& b,
                              const operand& y, bool accumulate) {
     const thread_scope threads(c.threads);
-    const primitive_key key(primitive_kind::matmul,
-                            {a.rows, a.columns, a.row_stride, a.column_stride, b.columns,
-                             b.row_stride, b.column_stride, y.row_stride, accumulate,
-                             static_cast<std::int64_t>(a.type), c.threads});
+    const primitive_key key(
+        primitive_kind::matmul,
+        {a.rows, a.columns, a.row_stride, a.column_stride, b.columns, b.row_stride, b.column_stride,
+         y.row_stride, accumulate, static_cast<std::int64_t>(a.type), c.threads});
     return c.primitives.get(key, [&] {
         auto attributes = user_scratchpad();
         if (accumulate) {
@@ -32,9 +36,9 @@ primitive_cache::handle make(const training_context& c, const operand& a, const 
         }
         const dnnl::matmul::primitive_desc pd(cpu_engine(), a.desc(), b.desc(), y.desc(),
                                               attributes);
-        return made_primitive{dnnl::matmul(pd), pd.src_desc(), pd.weights_desc(), pd.dst_desc(),
-                              {},               pd.scratchpad_desc(),
-                              pd.impl_info_str()};
+        return made_primitive{
+            dnnl::matmul(pd),     pd.src_desc(),     pd.weights_desc(), pd.dst_desc(), {},
+            pd.scratchpad_desc(), pd.impl_info_str()};
     });
 }
 
@@ -54,21 +58,64 @@ weight_gradient_matmul::weight_gradient_matmul(std::int64_t rows, std::int64_t o
                                                std::int64_t row_stride, element_type images,
                                                const training_context& c)
     : stream_(&c.stream),
-      product_(make(c, {out, rows, 1, out, images}, {rows, in, in, 1, images},
-                    {out, in, row_stride, 1}, true)) {}
-
-std::int64_t weight_gradient_matmul::scratch_floats() const {
-    return rounded_floats(product_->scratchpad);
+      whole_rows_(images == element_type::bf16 ? rows / tile_rows * tile_rows : rows),
+      rest_rows_(rows - whole_rows_),
+      dy_bytes_(out * size_of(images)),
+      x_bytes_(in * size_of(images)) {
+    const auto product = [&](std::int64_t n) {
+        return make(c, {out, n, 1, out, images}, {n, in, in, 1, images}, {out, in, row_stride, 1},
+                    true);
+    };
+    if (whole_rows_ > 0) whole_ = product(whole_rows_);
+    if (rest_rows_ > 0) rest_ = product(tile_rows);
 }
 
-image_call weight_gradient_matmul::call(float* gradient, float* scratch) const {
-    const made_primitive& p = *product_;
+std::int64_t weight_gradient_matmul::pad_floats() const {
+    std::int64_t floats = 0;
+    for (const auto& p : {whole_, rest_}) {
+        if (p) floats = std::max(floats, rounded_floats(p->scratchpad));
+    }
+    return floats;
+}
+
+std::int64_t weight_gradient_matmul::scratch_floats() const {
+    if (rest_rows_ == 0) return pad_floats();
+    return pad_floats() + rounded(tile_rows * (dy_bytes_ + x_bytes_) / 4);
+}
+
+image_call weight_gradient_matmul::product_call(const made_primitive& p, float* gradient,
+                                                float* scratch) const {
     primitive_call made(p.primitive);
     made.bind(DNNL_ARG_SRC, p.src, nullptr);
     made.bind(DNNL_ARG_WEIGHTS, p.weights, nullptr);
     made.bind(DNNL_ARG_DST, p.dst, gradient);
     if (p.scratchpad.get_size() > 0) made.bind(DNNL_ARG_SCRATCHPAD, p.scratchpad, scratch);
     return {std::move(made), *stream_};
+}
+
+weight_gradient_matmul::call::call(const weight_gradient_matmul& matmul, float* gradient,
+                                   float* scratch)
+    : matmul_(&matmul) {
+    if (matmul.whole_) whole_.emplace(matmul.product_call(*matmul.whole_, gradient, scratch));
+    if (!matmul.rest_) return;
+    rest_.emplace(matmul.product_call(*matmul.rest_, gradient, scratch));
+    rest_dy_ = reinterpret_cast<std::byte*>(scratch + matmul.pad_floats());
+    rest_x_ = rest_dy_ + tile_rows * matmul.dy_bytes_;
+}
+
+void weight_gradient_matmul::call::operator()(const void* dy, const void* x) {
+    const weight_gradient_matmul& m = *matmul_;
+    if (whole_) (*whole_)(dy, x);
+    if (!rest_) return;
+    // Every time: others write to the scratch between two calls.
+    const auto copy_rest = [&](const void* image, std::int64_t row_bytes, std::byte* to) {
+        const auto* const from = static_cast<const std::byte*>(image) + m.whole_rows_ * row_bytes;
+        std::fill_n(std::copy_n(from, m.rest_rows_ * row_bytes, to),
+                    (tile_rows - m.rest_rows_) * row_bytes, std::byte{0});
+    };
+    copy_rest(dy, m.dy_bytes_, rest_dy_);
+    copy_rest(x, m.x_bytes_, rest_x_);
+    (*rest_)(rest_dy_, rest_x_);
 }
 
 shared_matmul::shared_matmul(parameter_view weight, std::int64_t rows, const training_context& c)
