@@ -76,6 +76,8 @@ class Network(torch.nn.Module):
                             scale, shift, False, 0.0, layer["epsilon"])
 
     def activation(self, layer, x):
+        if layer["kind"] == "hard_swish":
+            return F.hardswish(x)  # in place it would keep a copy of its input for the way back
         return {"relu": F.relu, "relu6": F.relu6}[layer["kind"]](x, inplace=self.training)
 
     def add(self, layer, a, b):

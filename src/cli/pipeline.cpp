@@ -94,6 +94,7 @@ training_settings settings_for(const training_plan& plan, int threads,
     set(s.label_smoothing, plan.label_smoothing);
     set(s.clip_norm, plan.clip_norm);
     if (plan.warm_up) s.warm_up = *plan.warm_up;
+    if (plan.ends_alone) s.ends_alone = *plan.ends_alone;
     return s;
 }
 

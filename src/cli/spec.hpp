@@ -45,6 +45,7 @@ struct training_plan {
     // Where nothing is given, the trainer's own default holds.
     std::optional<double> learning_rate;
     std::optional<double> warm_up;
+    std::optional<double> ends_alone;
     std::optional<double> momentum;
     std::optional<double> weight_decay;
     std::optional<double> label_smoothing;

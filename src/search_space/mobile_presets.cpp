@@ -41,6 +41,8 @@ mobile_space_spec mobile32() {
     stage.widths = {48, 64};
     stage.min_depth = 2;
     stage.max_depth = 3;
+    // Where the image is small: there it costs nothing beside the weights, and accuracy gains.
+    stage.act = spec.head_act = activation::hard_swish;
     spec.stages.push_back(stage);
     stage.widths = {64, 80, 96, 112};
     spec.stages.push_back(stage);

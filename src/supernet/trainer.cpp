@@ -37,6 +37,8 @@ void check(const training_settings& s) {
     require(s.learning_rate > 0.0F && std::isfinite(s.learning_rate), "learning_rate",
             s.learning_rate, "give a finite number above 0");
     require(s.warm_up >= 0.0 && s.warm_up < 1.0, "warm_up", s.warm_up, "give a share from 0 to 1");
+    require(s.ends_alone >= 0.0 && s.ends_alone < 1.0, "ends_alone", s.ends_alone,
+            "give a share from 0 to below 1");
     require(s.momentum >= 0.0F && s.momentum < 1.0F, "momentum", s.momentum,
             "give a number from 0 to below 1");
     require(s.weight_decay >= 0.0F && std::isfinite(s.weight_decay), "weight_decay", s.weight_decay,
@@ -67,7 +69,7 @@ std::string digest(const training_settings& s, int ranks, batch_reader data,
     for (const double v :
          {s.seconds, static_cast<double>(s.steps), static_cast<double>(s.threads),
           static_cast<double>(s.seed), static_cast<double>(s.learning_rate), s.warm_up,
-          static_cast<double>(s.momentum), static_cast<double>(s.weight_decay),
+          s.ends_alone, static_cast<double>(s.momentum), static_cast<double>(s.weight_decay),
           static_cast<double>(s.label_smoothing), static_cast<double>(s.clip_norm)}) {
         add(v);
     }
@@ -284,9 +286,17 @@ private:
         return share_done() < 1.0 && !stopped;
     }
 
+    [[nodiscard]] std::vector<network> step_networks() const {
+        auto nets = sampler_(step_rng(state_.step));
+        if (share_done() < settings_.ends_alone && nets.size() > 2) {
+            nets.erase(nets.begin() + 1, nets.end() - 1);
+        }
+        return nets;
+    }
+
     void one_step() {
         const auto batch = batches_->next();
-        const auto nets = sampler_(step_rng(state_.step));
+        const auto nets = step_networks();
         const bool finite =
             ranks_.average_gradients(weights_, runner_.run(nets, batch, shape_, results_)) &&
             std::isfinite(weights_.gradient_norm());

@@ -28,13 +28,13 @@ training_settings quick(std::int64_t steps) {
     return s;
 }
 
-hash64 train(const training_settings& s, std::int64_t stop_after = -1) {
+hash64 train(const training_settings& s, std::int64_t stop_after = -1, int random_members = 1) {
     const auto space = test::small_space();
     const test::small_data data(320);
     weight_store weights(1);
     std::stop_source stop;
     const auto report = train_supernet(
-        weights, sandwich(space, 1), data.reader(32), s,
+        weights, sandwich(space, random_members), data.reader(32), s,
         [&](const training_progress& p) {
             if (p.step == stop_after) stop.request_stop();
         },
@@ -85,10 +85,18 @@ TEST_CASE("the same settings give the same bits, another seed does not") {
     CHECK(first != train(other));
 }
 
-TEST_CASE("a stopped training continues to the same weights") {
-    const auto uninterrupted = train(quick(8));
-    const temporary_folder folder;
+TEST_CASE("random members join after the share in which the ends train alone") {
     auto s = quick(8);
+    s.ends_alone = 0.5;
+    CHECK(train(s, 4, 2) == train(s, 4, 0));
+    CHECK(train(s, 5, 2) != train(s, 5, 0));
+}
+
+TEST_CASE("a stopped training continues to the same weights") {
+    auto s = quick(8);
+    s.ends_alone = GENERATE(0.0, 0.5);
+    const auto uninterrupted = train(s);
+    const temporary_folder folder;
     s.checkpoint = folder / "weights.safetensors";
     (void)train(s, 2);
     (void)train(s, 5);
@@ -214,6 +222,8 @@ TEST_CASE("settings out of range are refused by name") {
     CHECK_THAT(refused([](auto& s) { s.checkpoint_seconds = NAN; }), Catch::Contains("checkpoint_seconds"));
     CHECK_THAT(refused([](auto& s) { s.checkpoint_seconds = -1; }), Catch::Contains("checkpoint_seconds"));
     CHECK_THAT(refused([](auto& s) { s.momentum = 1.0F; }), Catch::Contains("momentum"));
+    CHECK_THAT(refused([](auto& s) { s.ends_alone = 1.0; }), Catch::Contains("ends_alone is 1"));
+    CHECK_THAT(refused([](auto& s) { s.ends_alone = NAN; }), Catch::Contains("ends_alone"));
     CHECK_THAT(refused([](auto& s) { s.label_smoothing = -1; }), Catch::Contains("label_smoothing"));
     CHECK_THAT(refused([](auto& s) { s.memory = -1; }), Catch::Contains("memory"));
 }

@@ -67,6 +67,10 @@ struct training_settings {
     std::uint64_t seed = 1;
     float learning_rate = 0.2F;  ///< peak
     double warm_up = 0.05;       ///< share of the budget that the learning rate rises linearly
+    /// Share of the budget, at its beginning, in which only the first and the last network of a step
+    /// train: in a sandwich, random members join a largest one that has learned already, as in
+    /// once-for-all (Cai et al. 2020).
+    double ends_alone = 0.0;
     float momentum = 0.9F;
     float weight_decay = 1e-4F;
     float label_smoothing = 0.1F;
