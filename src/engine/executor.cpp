@@ -117,7 +117,8 @@ struct executor::state {
         const auto id = shared->lowered.buffer_of_value[static_cast<std::size_t>(v)];
         const auto& b = plan.buffers[static_cast<std::size_t>(id)];
         const std::int64_t slice = b.holds_batch() ? b.bytes / plan.tiles() * tile : 0;
-        return reinterpret_cast<float*>(buffer(id) + slice);
+        const std::int64_t before = shared->lowered.bytes_before_value[static_cast<std::size_t>(v)];
+        return reinterpret_cast<float*>(buffer(id) + slice + before);
     }
     [[nodiscard]] std::span<float> span_of(value_id v) const {
         return {value(v, 0), static_cast<std::size_t>(shared->floats[static_cast<std::size_t>(v)])};

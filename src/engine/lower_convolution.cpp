@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Convolutions and linear layers at inference: by our own kernels, or as one oneDNN primitive with
 // the batch norm folded into its weights, activations and the residual add as its post-operations.
+#include <fmt/format.h>
+
 #include <cstring>
 #include <utility>
 
 #include "engine/folded_weights.hpp"
 #include "engine/lower_own.hpp"
 #include "engine/lowering.hpp"
+#include "lathe/core/error.hpp"
 
 namespace lathe::detail {
 namespace {
@@ -68,6 +71,10 @@ convolution_kernel make_kernel(const conv2d_op& o, const lowering_context& c,
 }
 
 step_recipe lower_to_onednn(const conv2d_op& o, const lowering_context& c) {
+    if (c.slices.contains(c.group.result())) {
+        throw error(errc::internal, fmt::format("layer '{}'", c.anchor().name),
+                    "oneDNN leaves no room between pixels");
+    }
     const fused_posts posts = lower_posts(c);
     step_recipe r;
     convolution_kernel kernel = make_kernel(o, c, posts.attributes, r.implementation);

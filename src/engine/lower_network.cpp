@@ -38,16 +38,18 @@ std::vector<std::int32_t> last_readers(const network& net, const std::vector<lay
 
 class assembler {
 public:
-    assembler(const network& net, const deployment& target) : net_(net), target_(target) {
+    assembler(const network& net, const deployment& target)
+        : net_(net), target_(target), execution_(plan_execution(net)) {
         result_.plan.structure = net.structure_hash();
         result_.plan.target = target;
         result_.plan.tile = batch_tile(net, target);
         result_.plan.exact = true;
         result_.buffer_of_value.assign(net.nodes().size(), -1);
+        result_.bytes_before_value.assign(net.nodes().size(), 0);
     }
 
     lowered_network run() && {
-        const auto groups = order_for_memory(net_, fuse(net_));
+        const auto& groups = execution_.groups;
         last_reader_ = last_readers(net_, groups);
         const auto end = static_cast<std::int32_t>(groups.size()) - 1;
         for (const auto in : net_.inputs()) new_buffer(in, buffer_kind::input, 0);
@@ -87,14 +89,18 @@ private:
         const auto& anchor_inputs = net_.at(group.anchor()).inputs;
         const bool read_by_anchor =
             added && std::ranges::find(anchor_inputs, *added) != anchor_inputs.end();
-        const lowering_context context{net_, group, result_.plan.tile, target_.threads,
+        const lowering_context context{net_,
+                                       group,
+                                       result_.plan.tile,
+                                       target_.threads,
+                                       execution_.slices,
                                        added && !read_by_anchor && dies_at(*added, step)};
         step_recipe recipe = std::visit([&](const auto& o) { return lower(o, context); },
                                         context.anchor().operation);
         program_step info;
         info.name = net_.at(group.result()).name;
         info.nodes = group.nodes;
-        info.operation = operation_key(net_, group.nodes, result_.plan.tile);
+        info.operation = operation_key(net_, execution_.slices, group.nodes, result_.plan.tile);
         info.implementation = recipe.implementation;
         for (const auto in : recipe.inputs) {
             info.reads.push_back(result_.buffer_of_value[static_cast<std::size_t>(in)]);
@@ -127,8 +133,22 @@ private:
                 return;
             }
         }
-        new_buffer(recipe.output,
-                   is_output(net_, recipe.output) ? buffer_kind::output : buffer_kind::activation,
+        const auto slice = execution_.slices.find(recipe.output);
+        if (slice == execution_.slices.end()) return open_buffer(recipe.output, step);
+        const auto [whole, first_channel] = slice->second;
+        open_buffer(whole, step);
+        const auto value = static_cast<std::size_t>(recipe.output);
+        result_.buffer_of_value[value] = result_.buffer_of_value[static_cast<std::size_t>(whole)];
+        result_.bytes_before_value[value] = first_channel * size_of(net_.at(whole).type.element);
+    }
+
+    /// From this step on, or from an earlier one that wrote a slice.
+    void open_buffer(value_id value, std::int32_t step) {
+        if (result_.buffer_of_value[static_cast<std::size_t>(value)] >= 0) {
+            buffer_of(value).last_step = step;
+            return;
+        }
+        new_buffer(value, is_output(net_, value) ? buffer_kind::output : buffer_kind::activation,
                    step);
     }
 
@@ -146,13 +166,14 @@ private:
     }
 
     [[nodiscard]] byte_count traffic(const step_recipe& recipe) const {
-        std::int64_t bytes = byte_size(net_.at(recipe.output).type, target_.batch);
+        std::int64_t bytes = bytes_written(net_, execution_.slices, recipe.output, target_.batch);
         for (const auto in : recipe.inputs) bytes += byte_size(net_.at(in).type, target_.batch);
         return byte_count(bytes + recipe.weight_bytes * result_.plan.tiles());
     }
 
     const network& net_;
     deployment target_;
+    execution execution_;
     lowered_network result_;
     std::vector<std::int32_t> last_reader_;
     std::int64_t weight_offset_ = 0;

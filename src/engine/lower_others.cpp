@@ -151,19 +151,29 @@ step_recipe lower(const global_pool_op&, const lowering_context& c) {
 }
 
 step_recipe lower(const concat_op&, const lowering_context& c) {
+    struct part {
+        std::int64_t channels, first;
+    };
     step_recipe r = plain_step(c, "lathe:concat");
-    std::vector<std::size_t> channels;
-    for (const auto in : r.inputs) {
-        channels.push_back(static_cast<std::size_t>(c.type(in).dims[1].size()));
+    r.inputs.clear();
+    std::vector<part> copied;
+    std::int64_t first = 0;
+    for (const auto in : c.anchor().inputs) {
+        const std::int64_t channels = c.type(in).dims[1].size();
+        if (!c.slices.contains(in)) {
+            r.inputs.push_back(in);
+            copied.push_back({channels, first});
+        }
+        first += channels;
     }
-    const auto shape = channels_of(c.anchor().type, c.batch);
-    r.bind = [channels, rows = shape.batch * shape.pixels](const step_memory& m) {
+    r.bind = [copied, shape = channels_of(c.anchor().type, c.batch)](const step_memory& m) {
         return [=, inputs = m.inputs, dst = m.output](const dnnl::stream&) {
-            float* to = dst;
-            for (std::int64_t row = 0; row < rows; ++row) {
+            if (inputs.empty()) return;
+            for (std::int64_t pixel = 0; pixel < shape.batch * shape.pixels; ++pixel) {
+                float* const to = dst + pixel * shape.channels;
                 for (std::size_t i = 0; i < inputs.size(); ++i) {
-                    const float* from = inputs[i] + static_cast<std::size_t>(row) * channels[i];
-                    to = std::copy_n(from, channels[i], to);
+                    const auto [channels, at] = copied[i];
+                    std::copy_n(inputs[i] + pixel * channels, channels, to + at);
                 }
             }
         };

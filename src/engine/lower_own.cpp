@@ -129,7 +129,8 @@ std::optional<step_recipe> lower_to_own(const conv2d_op& o, const lowering_conte
     const convolution_shape shape =
         shape_of(o, c.type(c.anchor().inputs[0]), c.anchor().type, c.batch);
     if (shape.groups == 1) {
-        const auto dense = dense_of(shape);
+        auto dense = dense_of(shape);
+        dense.result_pitch = c.result_pitch();
         if (!kernels::has_dense(dense)) return {};
         return lower_dense(dense, o.weight, o.bias, c);
     }

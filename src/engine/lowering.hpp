@@ -13,7 +13,7 @@
 #include "lathe/network/program.hpp"
 #include "lathe/network/statistics.hpp"
 #include "lathe/network/weights.hpp"
-#include "network/fusion.hpp"
+#include "network/concat_slices.hpp"
 
 namespace lathe::detail {
 
@@ -47,10 +47,17 @@ struct lowering_context {
     const layer_group& group;
     std::int64_t batch;  ///< images of a call: one tile
     int threads;
+    const concat_slices& slices;
     bool residual_dies;  ///< the residual may be overwritten: nobody else reads it, before or after
 
     [[nodiscard]] const node& anchor() const { return net.at(group.anchor()); }
     [[nodiscard]] const tensor_type& type(value_id v) const { return net.at(v).type; }
+    /// Floats between the pixels of the result: more than its channels in a concat's result.
+    [[nodiscard]] std::int64_t result_pitch() const {
+        const auto slice = slices.find(group.result());
+        const value_id whole = slice == slices.end() ? group.result() : slice->second.whole;
+        return type(whole).dims[1].size();
+    }
 };
 
 /// Facet "execution" of the ops, one overload each. Throws unsupported naming the layer.
@@ -72,6 +79,7 @@ struct lowered_network {
     std::vector<step_recipe> recipes;
     std::vector<std::int64_t> weight_offsets;     ///< per step, into the packed weights
     std::vector<std::int32_t> buffer_of_value;    ///< -1: the value only lives inside a step
+    std::vector<std::int64_t> bytes_before_value;  ///< in its buffer: a slice's first channel
     std::vector<std::int32_t> scratch_of_step;    ///< -1: none
 };
 

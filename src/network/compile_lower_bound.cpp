@@ -25,14 +25,14 @@ bool is_output(const network& net, value_id value) {
 class assembler {
 public:
     assembler(const network& net, const deployment& target)
-        : net_(net), groups_(detail::order_for_memory(net, detail::fuse(net))) {
+        : net_(net), execution_(detail::plan_execution(net)) {
         result_.structure = net.structure_hash();
         result_.target = target;
         result_.tile = detail::batch_tile(net, target);
         buffer_of_.assign(net.nodes().size(), -1);
         last_reader_.assign(net.nodes().size(), -1);
-        for (std::size_t g = 0; g < groups_.size(); ++g) {
-            for (const auto in : detail::reads_of(net_, groups_[g])) {
+        for (std::size_t g = 0; g < execution_.groups.size(); ++g) {
+            for (const auto in : detail::reads_of(net_, execution_.groups[g])) {
                 last_reader_[at(in)] = static_cast<std::int32_t>(g);
             }
         }
@@ -40,10 +40,10 @@ public:
 
     program run() && {
         for (const auto in : net_.inputs()) new_buffer(in, buffer_kind::input, 0);
-        for (std::size_t g = 0; g < groups_.size(); ++g) {
-            add_step(groups_[g], static_cast<std::int32_t>(g));
+        for (std::size_t g = 0; g < execution_.groups.size(); ++g) {
+            add_step(execution_.groups[g], static_cast<std::int32_t>(g));
         }
-        const auto end = std::max(static_cast<std::int32_t>(groups_.size()) - 1, 0);
+        const auto end = std::max(static_cast<std::int32_t>(execution_.groups.size()) - 1, 0);
         for (const auto& out : net_.outputs()) {
             buffer& b = buffer_of(out.value);
             b.kind = buffer_kind::output;
@@ -75,24 +75,43 @@ private:
         return {};
     }
 
+    void place(const detail::layer_group& g, std::int32_t step) {
+        const value_id value = g.result();
+        const auto slice = execution_.slices.find(value);
+        if (const auto source = overwritten(g, step)) {
+            buffer_of_[at(value)] = buffer_of_[at(*source)];
+        } else if (slice != execution_.slices.end()) {
+            open_buffer(slice->second.whole, step);
+            buffer_of_[at(value)] = buffer_of_[at(slice->second.whole)];
+        } else {
+            open_buffer(value, step);
+        }
+    }
+    /// From this step on, or from an earlier one that wrote a slice.
+    void open_buffer(value_id value, std::int32_t step) {
+        if (buffer_of_[at(value)] < 0) {
+            new_buffer(value, buffer_kind::activation, step);
+        } else {
+            buffer_of(value).last_step = step;
+        }
+    }
+
     void add_step(const detail::layer_group& g, std::int32_t step) {
         program_step info;
         info.name = net_.at(g.result()).name;
         info.nodes = g.nodes;
-        info.operation = detail::operation_key(net_, g.nodes, result_.tile);
+        info.operation = detail::operation_key(net_, execution_.slices, g.nodes, result_.tile);
         for (const auto in : detail::reads_of(net_, g)) {
+            if (execution_.slices.contains(in)) continue;
             info.reads.push_back(buffer_of_[at(in)]);
             info.traffic += byte_count(byte_size(net_.at(in).type, result_.target.batch));
             buffer_of(in).last_step = step;
         }
-        if (const auto source = overwritten(g, step)) {
-            buffer_of_[at(g.result())] = buffer_of_[at(*source)];
-        } else {
-            new_buffer(g.result(), buffer_kind::activation, step);
-        }
+        place(g, step);
         info.writes.push_back(buffer_of_[at(g.result())]);
         const byte_count weights = weight_bytes(g);
-        info.traffic += byte_count(byte_size(net_.at(g.result()).type, result_.target.batch));
+        info.traffic += byte_count(
+            detail::bytes_written(net_, execution_.slices, g.result(), result_.target.batch));
         info.traffic += byte_count(weights.value * result_.tiles());
         result_.weight_bytes += weights;
         for (const auto id : g.nodes) {
@@ -116,7 +135,7 @@ private:
     }
 
     const network& net_;
-    std::vector<detail::layer_group> groups_;
+    detail::execution execution_;
     program result_;
     std::vector<std::int32_t> buffer_of_;    ///< per value; -1: it only lives inside a step
     std::vector<std::int32_t> last_reader_;  ///< per value: a step, -1: none

@@ -43,11 +43,14 @@ std::string input_text(const node& anchor, const tensor_type& type) {
 
 }  // namespace
 
-std::string operation_key(const network& net, std::span<const value_id> nodes,
-                          std::int64_t batch) {
+std::string operation_key(const network& net, const concat_slices& slices,
+                          std::span<const value_id> nodes, std::int64_t batch) {
     const node& anchor = net.at(nodes.front());
     std::string key = fmt::format("{} b{}", name_of(anchor.operation), batch);
-    for (const auto in : anchor.inputs) key += input_text(anchor, net.at(in).type);
+    for (const auto in : anchor.inputs) {
+        key += input_text(anchor, net.at(in).type);
+        if (slices.contains(in)) key += '=';
+    }
     key += std::visit([](const auto& o) { return details(o); }, anchor.operation);
     for (const auto id : nodes.subspan(1)) {
         const auto& fused = net.at(id).operation;

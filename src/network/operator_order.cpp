@@ -38,11 +38,12 @@ private:
 /// Groups and the values between them. The value of group g is number g; inputs come behind.
 class value_flow {
 public:
-    value_flow(const network& net, std::span<const layer_group> groups)
+    value_flow(const network& net, std::span<const layer_group> groups, const concat_slices& slices)
         : groups_(groups.size()), number_of_(net.nodes().size(), 0) {
         for (index g = 0; g < groups.size(); ++g) define(net, groups[g].result());
         for (const auto in : net.inputs()) define(net, in);
         for (const auto& out : net.outputs()) values_[number(out.value)].is_output = true;
+        take_writers(groups, slices);
         for (index g = 0; g < groups.size(); ++g) {
             reads_.emplace_back();
             overwritable_.emplace_back();
@@ -72,10 +73,11 @@ public:
                                                             std::int64_t alive) const {
         const auto dies = [&](index v) { return dies_at(done, v, g); };
         const auto overwritten = std::ranges::find_if(overwritable_[g], dies);
-        std::int64_t during = alive + values_[g].bytes;
+        const std::int64_t opened = opened_by(done, g);
+        std::int64_t during = alive + opened;
         if (overwritten != overwritable_[g].end()) during -= values_[*overwritten].bytes;
-        std::int64_t behind = alive;
-        if (values_[g].is_output || !values_[g].readers.empty()) behind += values_[g].bytes;
+        std::int64_t behind = alive + opened;
+        if (!values_[g].is_output && values_[g].readers.empty()) behind -= values_[g].bytes;
         for (const index v : reads_[g]) {
             if (dies(v)) behind -= values_[v].bytes;
         }
@@ -93,6 +95,22 @@ private:
         number_of_[static_cast<index>(v)] = values_.size();
         values_.push_back({byte_size(net.at(v).type, 1)});
     }
+    /// A slice has no memory of its own, but writes into that of the whole.
+    void take_writers(std::span<const layer_group> groups, const concat_slices& slices) {
+        writers_.resize(groups_);
+        for (index g = 0; g < groups_; ++g) {
+            const auto slice = slices.find(groups[g].result());
+            target_.push_back(slice == slices.end() ? g : number(slice->second.whole));
+            writers_[target_[g]].push_back(g);
+            if (target_[g] != g) values_[g].bytes = 0;
+        }
+    }
+    /// Bytes of the buffer that group g is the first to write into.
+    [[nodiscard]] std::int64_t opened_by(const group_set& done, index g) const {
+        const auto& writers = writers_[target_[g]];
+        const bool is_there = std::ranges::any_of(writers, [&](index w) { return done.has(w); });
+        return is_there ? 0 : values_[target_[g]].bytes;
+    }
     [[nodiscard]] index number(value_id v) const { return number_of_[static_cast<index>(v)]; }
     [[nodiscard]] bool dies_at(const group_set& done, index v, index g) const {
         return !values_[v].is_output && std::ranges::all_of(values_[v].readers, [&](index reader) {
@@ -104,6 +122,8 @@ private:
     std::vector<index> number_of_;  // per node
     std::vector<value> values_;
     std::vector<std::vector<index>> reads_, overwritable_;  // per group
+    std::vector<index> target_;                // per group: the value in whose memory it writes
+    std::vector<std::vector<index>> writers_;  // per value of a group
 };
 
 /// A set of groups that can have run, and the best way to it.
@@ -145,8 +165,9 @@ level next_level(const value_flow& flow, const level& from) {
 
 }  // namespace
 
-std::int64_t peak_of(const network& net, std::span<const layer_group> groups) {
-    const value_flow flow(net, groups);
+std::int64_t peak_of(const network& net, std::span<const layer_group> groups,
+                     const concat_slices& slices) {
+    const value_flow flow(net, groups, slices);
     group_set done(groups.size());
     std::int64_t alive = flow.at_start();
     std::int64_t peak = alive;
@@ -159,11 +180,12 @@ std::int64_t peak_of(const network& net, std::span<const layer_group> groups) {
     return peak;
 }
 
-std::vector<layer_group> order_for_memory(const network& net, std::vector<layer_group> groups) {
-    const value_flow flow(net, groups);
+std::vector<layer_group> order_for_memory(const network& net, std::vector<layer_group> groups,
+                                          const concat_slices& slices) {
+    const value_flow flow(net, groups, slices);
     std::vector<level> levels{{{group_set(groups.size()), flow.at_start(), flow.at_start()}}};
     for (index g = 0; g < groups.size(); ++g) levels.push_back(next_level(flow, levels.back()));
-    if (levels.back().front().peak >= peak_of(net, groups)) return groups;
+    if (levels.back().front().peak >= peak_of(net, groups, slices)) return groups;
     std::vector<layer_group> ordered(groups.size());
     index at = 0;
     for (index g = groups.size(); g > 0; --g) {
@@ -172,6 +194,26 @@ std::vector<layer_group> order_for_memory(const network& net, std::vector<layer_
         at = p.before;
     }
     return ordered;
+}
+
+execution plan_execution(const network& net) {
+    const auto fused = fuse(net);
+    execution best{order_for_memory(net, fused), {}};
+    std::int64_t least = peak_of(net, best.groups);
+    std::map<value_id, concat_slices> by_concat;
+    for (const auto& [value, slice] : find_concat_slices(net, fused)) {
+        by_concat[slice.whole][value] = slice;
+    }
+    for (const auto& [whole, slices] : by_concat) {
+        execution tried{{}, best.slices};
+        tried.slices.insert(slices.begin(), slices.end());
+        tried.groups = order_for_memory(net, fused, tried.slices);
+        const std::int64_t peak = peak_of(net, tried.groups, tried.slices);
+        if (peak > least) continue;
+        least = peak;
+        best = std::move(tried);
+    }
+    return best;
 }
 
 }  // namespace lathe::detail

@@ -3,46 +3,16 @@
 
 #include <array>
 #include <catch2/catch.hpp>
-#include <cmath>
 #include <cstring>
 
 #include "engine/check_gaps.hpp"
+#include "engine/difference_to_oracle.hpp"
 #include "lathe/core/error.hpp"
 #include "lathe/core/run_parallel.hpp"
 #include "lathe/engine/compile.hpp"
-#include "reference/interpreter.hpp"
-#include "reference/layout.hpp"
 #include "reference/random_network.hpp"
 
 using namespace lathe;
-
-namespace {
-
-/// Largest difference to the oracle over all outputs, relative to max(1, largest value).
-double difference_to_oracle(const network& net, std::int64_t batch, executor& run,
-                            const calibrated_statistics& statistics, rng random) {
-    const auto input = reference::random_input(net, batch, random);
-    const auto& in_type = net.at(net.inputs()[0]).type;
-    std::ranges::copy(reference::channels_last(in_type, batch, input), run.input().begin());
-    const auto expected =
-        reference::run(net, reference::unit_weights(), statistics, batch, input);
-    run.run();
-    double worst = 0.0;
-    for (std::size_t o = 0; o < net.outputs().size(); ++o) {
-        const auto value = net.outputs()[o].value;
-        const auto got = reference::channels_first(net.at(value).type, batch, run.output(o));
-        const auto& want = expected[static_cast<std::size_t>(value)];
-        REQUIRE(got.size() == want.size());
-        double scale = 1.0;
-        for (const double w : want) scale = std::max(scale, std::abs(w));
-        for (std::size_t i = 0; i < want.size(); ++i) {
-            worst = std::max(worst, std::abs(got[i] - want[i]) / scale);
-        }
-    }
-    return worst;
-}
-
-}  // namespace
 
 TEST_CASE("random networks compute what plain loops compute") {
     for (std::uint64_t seed = 0; seed < 120; ++seed) {

@@ -97,6 +97,30 @@ floats computed(const dense_shape& s, std::optional<lathe::activation> act, cons
     return result;
 }
 
+/// The same with room between the pixels of the result, which must stay as it was.
+floats computed_apart(const dense_shape& s, std::optional<lathe::activation> act,
+                      const operands& o) {
+    constexpr float untouched = 7.25F;
+    constexpr std::size_t room = 3;
+    floats packed(static_cast<std::size_t>(dense_weight_floats(s)));
+    pack_dense_weights(s, o.weight.data(), o.bias.data(), packed.data());
+    floats scratch(static_cast<std::size_t>(dense_scratch_floats(s, omp_get_max_threads())));
+    dense_shape apart = s;
+    apart.result_pitch = s.out_channels + static_cast<std::int64_t>(room);
+    const auto channels = static_cast<std::size_t>(s.out_channels);
+    const std::size_t pixels = o.residual.size() / channels;
+    floats result(pixels * (channels + room), untouched);
+    dense_forward(apart, act, o.src.data(), packed.data(), nullptr, scratch.data(), result.data());
+    floats together;
+    for (std::size_t p = 0; p < pixels; ++p) {
+        const auto first = result.begin() + static_cast<std::ptrdiff_t>(p * (channels + room));
+        const auto last = first + static_cast<std::ptrdiff_t>(channels);
+        together.insert(together.end(), first, last);
+        CHECK(std::count(last, last + room, untouched) == room);
+    }
+    return together;
+}
+
 void check(const dense_shape& s, std::optional<lathe::activation> act = {},
            addition added = addition::none) {
     INFO("batch " << s.batch << ", " << s.in_channels << " to " << s.out_channels << " channels, "
@@ -121,6 +145,20 @@ TEST_CASE("dense pointwise convolutions equal plain loops, whatever the pixels",
     check(make_shape(3, 8, 33, 9, 11));
     check(make_shape(2, 600, 16, 7, 7));   // more source than fits the cache at once
     check(make_shape(1, 32, 64, 40, 40));  // worth several threads
+}
+
+TEST_CASE("dense convolutions leave room between pixels", "[kernels]") {
+    const form square{3, 3, 1, 1, 1, 1};
+    // Few pixels, split by outputs; many; rows of an image; channels that fill no block.
+    for (const auto& s :
+         {make_shape(1, 600, 112, 2, 2), make_shape(1, 32, 79, 40, 40),
+          make_shape(2, 16, 48, 16, 16, square), make_shape(2, 3, 5, 9, 10, square)}) {
+        for (const auto act : {lathe::activation::relu, lathe::activation::hard_swish}) {
+            INFO(s.in_channels << " to " << s.out_channels << " channels");
+            const operands o(s);
+            check_everywhere([&] { return computed_apart(s, act, o); }, plain(s, act, o, false));
+        }
+    }
 }
 
 TEST_CASE("dense convolutions equal plain loops in every form", "[kernels]") {

@@ -262,6 +262,10 @@ struct dense_problem {
 std::int64_t depth_of(const dense_shape& s) { return s.in_channels * s.kernel_h * s.kernel_w; }
 std::int64_t blocks_of(const dense_shape& s) { return ceil_div(s.out_channels, block); }
 
+std::int64_t pitch_of(const dense_shape& s) {
+    return s.result_pitch > 0 ? s.result_pitch : s.out_channels;
+}
+
 /// Pixels of the result lie side by side in the source too.
 bool is_pointwise(const dense_shape& s) {
     return s.kernel_h == 1 && s.kernel_w == 1 && s.stride_h == 1 && s.stride_w == 1 &&
@@ -281,10 +285,11 @@ pixel_row row_at(const dense_problem& p, std::int64_t pixel, std::int64_t pixels
     row.pixel_step = s.stride_w * s.in_channels;
     row.block_step = depth_of(s) * block;
     row.pixels = pixels;
-    row.outputs = row.last = s.out_channels;
+    row.outputs = pitch_of(s);
+    row.last = s.out_channels;
     row.bias = p.packed + blocks_of(s) * row.block_step;
-    row.residual = p.residual == nullptr ? nullptr : p.residual + pixel * s.out_channels;
-    row.result = p.dst + pixel * s.out_channels;
+    row.residual = p.residual == nullptr ? nullptr : p.residual + pixel * row.outputs;
+    row.result = p.dst + pixel * row.outputs;
     return row;
 }
 
@@ -408,6 +413,10 @@ void dense_forward(const dense_shape& shape, std::optional<activation> act, cons
                     "kernel height " + std::to_string(shape.kernel_h), "ask has_dense first");
     }
     const bool exponential = act == activation::swish || act == activation::gelu;
+    if (exponential && pitch_of(shape) != shape.out_channels) {
+        throw error(errc::internal, "dense_forward", "room between the pixels of a swish or gelu",
+                    "leave none");
+    }
     const dense_problem p{shape, exponential ? std::nullopt : act, src, packed, residual, dst};
     const std::int64_t pixels = shape.batch * shape.out_h * shape.out_w;
     const std::int64_t macs = pixels * shape.out_channels * depth_of(shape);

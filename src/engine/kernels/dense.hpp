@@ -21,6 +21,7 @@ struct dense_shape {
     std::int64_t kernel_h = 1, kernel_w = 1;
     std::int64_t stride_h = 1, stride_w = 1;
     std::int64_t padding_h = 0, padding_w = 0;
+    std::int64_t result_pitch = 0;  ///< floats between the pixels of dst; 0: out_channels
 };
 
 /// Whether dense_forward takes this shape: kernel height at most 16.
@@ -38,7 +39,8 @@ void pack_dense_weights(const dense_shape& shape, const float* weight, const flo
 /// dst = act(convolution of src + bias + residual). residual: null, or laid out as dst, and may be
 /// dst. `scratch` must have been sized for at least omp_get_max_threads() threads. Each result is
 /// one sum in a fixed order: bits do not depend on the batch or the thread count. NaN is passed on.
-/// Throws error (internal) unless has_dense(shape). O(MACs).
+/// Throws error (internal) unless has_dense(shape), and for a swish or gelu with room between
+/// pixels. O(MACs).
 void dense_forward(const dense_shape& shape, std::optional<activation> act, const float* src,
                    const float* packed, const float* residual, float* scratch, float* dst);
 
