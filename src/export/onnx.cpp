@@ -17,9 +17,9 @@
 namespace lathe {
 namespace {
 
-// Opset 13 came with version 7 of the format (ONNX 1.8, 2020): every current runtime reads both.
+// Opset 14 came with version 7 of the format (ONNX 1.9, 2021): every current runtime reads both.
 constexpr std::int64_t format_version = 7;
-constexpr std::int64_t opset_version = 13;
+constexpr std::int64_t opset_version = 14;
 
 void check_statistics(const network& net, const calibrated_statistics& statistics) {
     constexpr const char* place = "ONNX export";

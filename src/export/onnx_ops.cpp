@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every op as ONNX operators of opset 13, the oldest that has what is needed: HardSwish and Gelu,
-// which are newer, are written as the operators that define them.
+// Every op as ONNX operators of opset 14, the oldest with HardSwish; Gelu, which is newer, is
+// written as the operators that define it.
 #include <fmt/format.h>
 
 #include <array>
@@ -131,7 +131,7 @@ void write_onnx(onnx_writer& writer, value_id id, const activation_op& o) {
             writer.add("Clip", id, {x, writer.scalar("zero", 0.0F), writer.scalar("six", 6.0F)});
             return;
         case activation::hard_swish:
-            writer.add("Mul", id, {x, hard_sigmoid(writer, id, x)});
+            writer.add("HardSwish", id, {x});
             return;
         case activation::swish:
             writer.add("Mul", id, {x, writer.add_inner("Sigmoid", id, "gate", {x}).output(0)});
