@@ -6,6 +6,7 @@
 #include <cmath>
 #include <optional>
 #include <stop_token>
+#include <type_traits>
 
 #include <fmt/format.h>
 
@@ -85,16 +86,16 @@ training_settings settings_for(const training_plan& plan, int threads,
     s.precision = plan.precision;
     s.memory = plan.memory;
     s.others = plan.distillation ? teaching::distillation : teaching::labels;
-    const auto set = [](float& into, const std::optional<double>& value) {
-        if (value) into = static_cast<float>(*value);
+    const auto set = [](auto& into, const std::optional<double>& value) {
+        if (value) into = static_cast<std::remove_reference_t<decltype(into)>>(*value);
     };
     set(s.learning_rate, plan.learning_rate);
+    set(s.warm_up, plan.warm_up);
+    set(s.ends_alone, plan.ends_alone);
     set(s.momentum, plan.momentum);
     set(s.weight_decay, plan.weight_decay);
     set(s.label_smoothing, plan.label_smoothing);
     set(s.clip_norm, plan.clip_norm);
-    if (plan.warm_up) s.warm_up = *plan.warm_up;
-    if (plan.ends_alone) s.ends_alone = *plan.ends_alone;
     return s;
 }
 

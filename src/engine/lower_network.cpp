@@ -7,6 +7,7 @@
 #include "network/batch_tile.hpp"
 #include "network/operation_key.hpp"
 #include "network/operator_order.hpp"
+#include "network/readers.hpp"
 
 namespace lathe::detail {
 namespace {
@@ -14,11 +15,6 @@ namespace {
 constexpr std::int64_t alignment = 64;
 
 std::int64_t aligned(std::int64_t bytes) { return (bytes + alignment - 1) / alignment * alignment; }
-
-bool is_output(const network& net, value_id value) {
-    return std::any_of(net.outputs().begin(), net.outputs().end(),
-                       [&](const network_output& o) { return o.value == value; });
-}
 
 /// For every value the last group that reads it; outputs are read "after the end".
 std::vector<std::int32_t> last_readers(const network& net, const std::vector<layer_group>& groups) {
@@ -133,9 +129,7 @@ private:
                 return;
             }
         }
-        const auto slice = execution_.slices.find(recipe.output);
-        if (slice == execution_.slices.end()) return open_buffer(recipe.output, step);
-        const auto [whole, first_channel] = slice->second;
+        const auto [whole, first_channel] = place_of(execution_.slices, recipe.output);
         open_buffer(whole, step);
         const auto value = static_cast<std::size_t>(recipe.output);
         result_.buffer_of_value[value] = result_.buffer_of_value[static_cast<std::size_t>(whole)];

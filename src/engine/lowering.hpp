@@ -54,9 +54,7 @@ struct lowering_context {
     [[nodiscard]] const tensor_type& type(value_id v) const { return net.at(v).type; }
     /// Floats between the pixels of the result: more than its channels in a concat's result.
     [[nodiscard]] std::int64_t result_pitch() const {
-        const auto slice = slices.find(group.result());
-        const value_id whole = slice == slices.end() ? group.result() : slice->second.whole;
-        return type(whole).dims[1].size();
+        return type(place_of(slices, group.result()).whole).dims[1].size();
     }
 };
 

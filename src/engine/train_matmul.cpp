@@ -80,7 +80,7 @@ std::int64_t weight_gradient_matmul::pad_floats() const {
 
 std::int64_t weight_gradient_matmul::scratch_floats() const {
     if (rest_rows_ == 0) return pad_floats();
-    return pad_floats() + rounded(tile_rows * (dy_bytes_ + x_bytes_) / 4);
+    return pad_floats() + rounded(tile_rows * (dy_bytes_ + x_bytes_) / size_of(element_type::f32));
 }
 
 image_call weight_gradient_matmul::product_call(const made_primitive& p, float* gradient,

@@ -7,22 +7,18 @@
 #include "engine/onednn_convolution.hpp"
 #include "engine/team.hpp"
 #include "engine/train_expansion.hpp"
+#include "network/readers.hpp"
 
 namespace lathe::detail {
 namespace {
 
 std::size_t index(value_id v) { return static_cast<std::size_t>(v); }
 
-bool is_output(const network& net, value_id value) {
-    return std::any_of(net.outputs().begin(), net.outputs().end(),
-                       [&](const network_output& o) { return o.value == value; });
-}
-
 /// The operation of type Op that alone reads value v, if it does.
 template <class Op>
-const Op* only_reader(const network& net, value_id v) {
-    if (is_output(net, v) || net.users(v).size() != 1) return nullptr;
-    return std::get_if<Op>(&net.at(net.users(v)[0]).operation);
+const Op* read_only_by(const network& net, value_id v) {
+    const auto reader = only_reader(net, v);
+    return reader ? std::get_if<Op>(&net.at(*reader).operation) : nullptr;
 }
 
 /// The nodes of one layer: one, or a batch norm with what can be done along with it, the activation
@@ -40,11 +36,11 @@ struct layer_nodes {
 /// From a batch norm on.
 layer_nodes norm_at(value_id norm, const training_context& c) {
     layer_nodes layer{norm, norm, norm};
-    if (const auto* a = only_reader<activation_op>(c.net, norm)) {
+    if (const auto* a = read_only_by<activation_op>(c.net, norm)) {
         layer.act = a->kind;
         layer.output = c.net.users(norm)[0];
     }
-    const auto* conv = only_reader<conv2d_op>(c.net, layer.output);
+    const auto* conv = read_only_by<conv2d_op>(c.net, layer.output);
     if (conv == nullptr) return layer;
     const value_id reader = c.net.users(layer.output)[0];
     if (is_trained_in_chunks(*conv, c.net.at(reader), c)) {
@@ -59,7 +55,7 @@ layer_nodes convolution_at(value_id first, const training_context& c) {
     const node& n = c.net.at(first);
     const layer_nodes alone{first, first, first};
     if (!begins_expansion(std::get<conv2d_op>(n.operation), n, c)) return alone;
-    if (only_reader<batch_norm_op>(c.net, first) == nullptr) return alone;
+    if (read_only_by<batch_norm_op>(c.net, first) == nullptr) return alone;
     layer_nodes layer = norm_at(c.net.users(first)[0], c);
     if (layer.convolution == nullptr) return alone;
     if (!shape_of(*layer.convolution, c.net.at(layer.output), c).is_depthwise()) return alone;

@@ -9,6 +9,7 @@
 #include "network/batch_tile.hpp"
 #include "network/operation_key.hpp"
 #include "network/operator_order.hpp"
+#include "network/readers.hpp"
 
 namespace lathe {
 namespace {
@@ -16,11 +17,6 @@ namespace {
 constexpr std::int64_t alignment = 64;
 
 std::size_t at(std::int32_t i) { return static_cast<std::size_t>(i); }
-
-bool is_output(const network& net, value_id value) {
-    return std::any_of(net.outputs().begin(), net.outputs().end(),
-                       [&](const network_output& o) { return o.value == value; });
-}
 
 class assembler {
 public:
@@ -70,22 +66,19 @@ private:
     /// A value whose memory the group overwrites.
     [[nodiscard]] std::optional<value_id> overwritten(const detail::layer_group& g, std::int32_t step) const {
         for (const auto value : detail::overwritable_by(net_, g)) {
-            if (last_reader_[at(value)] == step && !is_output(net_, value)) return value;
+            if (last_reader_[at(value)] == step && !detail::is_output(net_, value)) return value;
         }
         return {};
     }
 
     void place(const detail::layer_group& g, std::int32_t step) {
-        const value_id value = g.result();
-        const auto slice = execution_.slices.find(value);
         if (const auto source = overwritten(g, step)) {
-            buffer_of_[at(value)] = buffer_of_[at(*source)];
-        } else if (slice != execution_.slices.end()) {
-            open_buffer(slice->second.whole, step);
-            buffer_of_[at(value)] = buffer_of_[at(slice->second.whole)];
-        } else {
-            open_buffer(value, step);
+            buffer_of_[at(g.result())] = buffer_of_[at(*source)];
+            return;
         }
+        const value_id whole = detail::place_of(execution_.slices, g.result()).whole;
+        open_buffer(whole, step);
+        buffer_of_[at(g.result())] = buffer_of_[at(whole)];
     }
     /// From this step on, or from an earlier one that wrote a slice.
     void open_buffer(value_id value, std::int32_t step) {

@@ -2,6 +2,9 @@
 #include "network/concat_slices.hpp"
 
 #include <algorithm>
+#include <optional>
+
+#include "network/readers.hpp"
 
 namespace lathe::detail {
 namespace {
@@ -23,19 +26,15 @@ bool can_leave_room(const network& net, const layer_group& group) {
 }
 
 /// The only reader of a value, if it is a concat that takes it once.
-const node* only_concat(const network& net, value_id value) {
-    const auto users = net.users(value);
-    const bool is_output = std::ranges::any_of(
-        net.outputs(), [&](const network_output& o) { return o.value == value; });
-    if (users.size() != 1 || is_output) return nullptr;
-    const node& reader = net.at(users[0]);
-    const bool is_concat = std::holds_alternative<concat_op>(reader.operation);
-    return is_concat && std::ranges::count(reader.inputs, value) == 1 ? &reader : nullptr;
+std::optional<value_id> only_concat(const network& net, value_id value) {
+    const auto reader = only_reader(net, value);
+    if (!reader || !std::holds_alternative<concat_op>(net.at(*reader).operation)) return {};
+    return std::ranges::count(net.at(*reader).inputs, value) == 1 ? reader : std::nullopt;
 }
 
-std::int64_t first_channel(const network& net, const node& concat, value_id value) {
+std::int64_t first_channel(const network& net, value_id concat, value_id value) {
     std::int64_t channels = 0;
-    for (const auto in : concat.inputs) {
+    for (const auto in : net.at(concat).inputs) {
         if (in == value) break;
         channels += net.at(in).type.dims[1].size();
     }
@@ -49,18 +48,23 @@ concat_slices find_concat_slices(const network& net, std::span<const layer_group
     for (const auto& group : groups) {
         const value_id value = group.result();
         if (!can_leave_room(net, group)) continue;
-        if (const node* concat = only_concat(net, value)) {
-            slices[value] = {net.users(value)[0], first_channel(net, *concat, value)};
+        if (const auto concat = only_concat(net, value)) {
+            slices[value] = {*concat, first_channel(net, *concat, value)};
         }
     }
     return slices;
 }
 
+concat_slice place_of(const concat_slices& slices, value_id value) {
+    const auto slice = slices.find(value);
+    return slice == slices.end() ? concat_slice{value, 0} : slice->second;
+}
+
 std::int64_t bytes_written(const network& net, const concat_slices& slices, value_id value,
                            std::int64_t batch) {
     std::int64_t bytes = byte_size(net.at(value).type, batch);
-    for (const auto& [part, slice] : slices) {
-        if (slice.whole == value) bytes -= byte_size(net.at(part).type, batch);
+    for (const auto in : net.at(value).inputs) {
+        if (slices.contains(in)) bytes -= byte_size(net.at(in).type, batch);
     }
     return bytes;
 }

@@ -3,13 +3,10 @@
 
 #include <algorithm>
 
+#include "network/readers.hpp"
+
 namespace lathe::detail {
 namespace {
-
-bool is_output(const network& net, value_id value) {
-    return std::any_of(net.outputs().begin(), net.outputs().end(),
-                       [&](const network_output& o) { return o.value == value; });
-}
 
 template <class Op>
 bool is(const network& net, value_id value) {
@@ -28,9 +25,9 @@ public:
         bool has_residual = false;
         for (;;) {
             const value_id last = group.result();
-            if (is_output(net_, last) || net_.users(last).size() != 1) return group;
-            const value_id next = net_.users(last)[0];
-            if (taken_[static_cast<std::size_t>(next)]) return group;
+            const auto reader = only_reader(net_, last);
+            if (!reader || taken_[static_cast<std::size_t>(*reader)]) return group;
+            const value_id next = *reader;
             const node& n = net_.at(next);
             if (is<batch_norm_op>(net_, next) && is<conv2d_op>(net_, anchor) && group.norm < 0 &&
                 group.post.empty()) {

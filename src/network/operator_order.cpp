@@ -99,8 +99,7 @@ private:
     void take_writers(std::span<const layer_group> groups, const concat_slices& slices) {
         writers_.resize(groups_);
         for (index g = 0; g < groups_; ++g) {
-            const auto slice = slices.find(groups[g].result());
-            target_.push_back(slice == slices.end() ? g : number(slice->second.whole));
+            target_.push_back(number(place_of(slices, groups[g].result()).whole));
             writers_[target_[g]].push_back(g);
             if (target_[g] != g) values_[g].bytes = 0;
         }
@@ -199,11 +198,12 @@ std::vector<layer_group> order_for_memory(const network& net, std::vector<layer_
 execution plan_execution(const network& net) {
     const auto fused = fuse(net);
     execution best{order_for_memory(net, fused), {}};
-    std::int64_t least = peak_of(net, best.groups);
     std::map<value_id, concat_slices> by_concat;
     for (const auto& [value, slice] : find_concat_slices(net, fused)) {
         by_concat[slice.whole][value] = slice;
     }
+    if (by_concat.empty()) return best;
+    std::int64_t least = peak_of(net, best.groups);
     for (const auto& [whole, slices] : by_concat) {
         execution tried{{}, best.slices};
         tried.slices.insert(slices.begin(), slices.end());

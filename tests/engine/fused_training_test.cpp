@@ -121,13 +121,18 @@ void check_same(const network& fused, const network& alone, std::int64_t batch, 
     }
 }
 
+void check_same(const block_shape& shape, std::int64_t batch, int threads, precision images,
+                const bounds& bound) {
+    CAPTURE(shape.kernel, shape.stride, shape.hidden);
+    check_same(block(shape, layers::fused), block(shape, layers::alone), batch, threads, images,
+               bound);
+}
+
 void check_same(precision images, const bounds& bound) {
     for (const auto& shape : shapes) {
-        CAPTURE(shape.kernel, shape.stride, shape.hidden);
         for (const int threads : {1, 2, 3}) {
             for (const std::int64_t batch : {1, 6, 16}) {
-                check_same(block(shape, layers::fused), block(shape, layers::alone), batch, threads,
-                           images, bound);
+                check_same(shape, batch, threads, images, bound);
             }
         }
     }
@@ -154,17 +159,14 @@ TEST_CASE("fused layers in bf16 are as close to the layers one by one as roundin
     }
     check_same(precision::bf16, in_bf16);
     const block_shape many_in_a_chunk{16, 272, 16, 3, 1, 8, activation::relu};
-    check_same(block(many_in_a_chunk, layers::fused), block(many_in_a_chunk, layers::alone), 128, 2,
-               precision::bf16, in_bf16);
+    check_same(many_in_a_chunk, 128, 2, precision::bf16, in_bf16);
 }
 
 TEST_CASE("expansions: several images in a chunk, and fewer chunks than threads") {
     const block_shape small{16, 136, 16, 3, 1, 8, activation::relu};
-    check_same(block(small, layers::fused), block(small, layers::alone), 128, 2, precision::f32,
-               in_float);
+    check_same(small, 128, 2, precision::f32, in_float);
     const block_shape large{16, 128, 16, 3, 1, 42, activation::relu};
-    check_same(block(large, layers::fused), block(large, layers::alone), 5, 7, precision::f32,
-               in_float);
+    check_same(large, 5, 7, precision::f32, in_float);
 }
 
 TEST_CASE("an expansion of the images themselves") {

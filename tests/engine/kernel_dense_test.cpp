@@ -83,17 +83,23 @@ std::vector<double> plain(const dense_shape& s, std::optional<lathe::activation>
 
 enum class addition { none, elsewhere, in_place };
 
-floats computed(const dense_shape& s, std::optional<lathe::activation> act, const operands& o,
-                addition added) {
+/// Into `result`, with `residual` if it is not null.
+void compute(const dense_shape& s, std::optional<lathe::activation> act, const operands& o,
+             const float* residual, floats& result) {
     floats packed(static_cast<std::size_t>(dense_weight_floats(s)));
     pack_dense_weights(s, o.weight.data(), o.bias.data(), packed.data());
     floats scratch(static_cast<std::size_t>(dense_scratch_floats(s, omp_get_max_threads())),
                    std::numeric_limits<float>::quiet_NaN());
+    dense_forward(s, act, o.src.data(), packed.data(), residual, scratch.data(), result.data());
+}
+
+floats computed(const dense_shape& s, std::optional<lathe::activation> act, const operands& o,
+                addition added) {
     floats result = added == addition::in_place ? o.residual : floats(o.residual.size(), NAN);
     const float* residual = nullptr;
     if (added == addition::elsewhere) residual = o.residual.data();
     if (added == addition::in_place) residual = result.data();
-    dense_forward(s, act, o.src.data(), packed.data(), residual, scratch.data(), result.data());
+    compute(s, act, o, residual, result);
     return result;
 }
 
@@ -102,15 +108,12 @@ floats computed_apart(const dense_shape& s, std::optional<lathe::activation> act
                       const operands& o) {
     constexpr float untouched = 7.25F;
     constexpr std::size_t room = 3;
-    floats packed(static_cast<std::size_t>(dense_weight_floats(s)));
-    pack_dense_weights(s, o.weight.data(), o.bias.data(), packed.data());
-    floats scratch(static_cast<std::size_t>(dense_scratch_floats(s, omp_get_max_threads())));
     dense_shape apart = s;
     apart.result_pitch = s.out_channels + static_cast<std::int64_t>(room);
     const auto channels = static_cast<std::size_t>(s.out_channels);
     const std::size_t pixels = o.residual.size() / channels;
     floats result(pixels * (channels + room), untouched);
-    dense_forward(apart, act, o.src.data(), packed.data(), nullptr, scratch.data(), result.data());
+    compute(apart, act, o, nullptr, result);
     floats together;
     for (std::size_t p = 0; p < pixels; ++p) {
         const auto first = result.begin() + static_cast<std::ptrdiff_t>(p * (channels + room));
