@@ -114,8 +114,9 @@ def main(folder, threads):
     gc.disable()
     for line in sys.stdin:
         mode, steps = line.split()
-        print(json.dumps({"seconds": trainers[mode].turn(int(steps))}), flush=True)
-        gc.collect()
+        seconds = trainers[mode].turn(int(steps))
+        gc.collect()  # before the answer: after it the others have their turns
+        print(json.dumps({"seconds": seconds}), flush=True)
 
 
 if __name__ == "__main__":
