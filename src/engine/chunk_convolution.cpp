@@ -30,11 +30,14 @@ void depthwise_chunks<T>::arrange_forward(float* arranged, float* plain) const {
 template <class T>
 void depthwise_chunks<T>::add_to_master(float* sums, std::int64_t step, std::int64_t parts,
                                         float* plain) const {
-    float* const by_tap = plain + rounded(weight_.size());
-    add_parts(sums, sum_floats(), step, parts);
-    kernels::depthwise_total(shape_, 1, sums, by_tap);
-    transpose(by_tap, shape_.kernel_h * shape_.kernel_w, shape_.channels, plain);
-    weight_.add_gradient(plain);
+#pragma omp single nowait
+    {
+        float* const by_tap = plain + rounded(weight_.size());
+        add_parts(sums, sum_floats(), step, parts);
+        kernels::depthwise_total(shape_, 1, sums, by_tap);
+        transpose(by_tap, shape_.kernel_h * shape_.kernel_w, shape_.channels, plain);
+        weight_.add_gradient(plain);
+    }
 }
 
 template class depthwise_chunks<float>;

@@ -13,7 +13,8 @@
 namespace lathe::detail {
 
 /// Weights are arranged once for each direction; `plain` is scratch for that. Each thread makes its
-/// own calls, with its own scratch and, cleared before, its own sums of the weight gradient.
+/// own calls, with its own scratch and, cleared before, its own sums of the weight gradient. All of
+/// them together add these to the master's.
 template <class C>
 concept ChunkConvolution =
     requires(const C& c, const void* image, void* result, float* memory, std::int64_t n) {
@@ -45,12 +46,11 @@ public:
     [[nodiscard]] std::int64_t scratch_floats() const { return products_.scratch_floats(); }
 
     void arrange_forward(float* arranged, float* plain) const {
-        weight_.read(plain);
-        products_.arrange_forward(plain, arranged);
+        products_.arrange_forward(weight_.values(plain), arranged);
     }
     void arrange_backward(float* arranged, float* plain) const {
-        weight_.read(plain);
-        products_.arrange_backward(plain, arranged);
+        products_.arrange_backward(weight_.values(plain), plain + rounded(weight_.size()),
+                                   arranged);
     }
     [[nodiscard]] auto forward_call(const float* arranged, float* scratch) const {
         return products_.forward_call(arranged, scratch);
@@ -62,8 +62,11 @@ public:
         return products_.weight_call(sums, scratch);
     }
     void add_to_master(float* sums, std::int64_t step, std::int64_t parts, float* /*plain*/) const {
-        add_parts(sums, weight_.size(), step, parts);
-        weight_.add_gradient(sums);
+        const std::int64_t rows = weight_.shape()[0];
+        const std::int64_t columns = weight_.size() / rows;
+        const kernels::index_range mine = kernels::part_of_this_thread(rows);
+        add_parts(sums + mine.first * columns, (mine.last - mine.first) * columns, step, parts);
+        weight_.add_gradient(sums, mine);
     }
 
 private:

@@ -31,11 +31,9 @@ void dense_products::arrange_forward(const float* plain, float* arranged) const 
     kernels::pack_dense_weights(forward_, plain, nullptr, arranged);
 }
 
-void dense_products::arrange_backward(float* plain, float* arranged) const {
-    const std::int64_t in = forward_.in_channels;
-    const std::int64_t out = forward_.out_channels;
-    float* const transposed = plain + rounded(in * out);
-    transpose(plain, out, in, transposed);
+void dense_products::arrange_backward(const float* plain, float* transposed,
+                                      float* arranged) const {
+    transpose(plain, forward_.out_channels, forward_.in_channels, transposed);
     kernels::pack_dense_weights(backward_, transposed, nullptr, arranged);
 }
 

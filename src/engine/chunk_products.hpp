@@ -16,11 +16,11 @@ namespace lathe::detail {
 /// its own calls, with its own scratch.
 template <class P>
 concept ChunkProducts =
-    requires(const P& p, const void* image, void* result, const float* plain, float* memory) {
+    requires(const P& p, const void* image, void* result, const float* w, float* memory) {
         { p.arranged_floats() } -> std::same_as<std::int64_t>;
         { p.scratch_floats() } -> std::same_as<std::int64_t>;
-        p.arrange_forward(plain, memory);               // w, arranged
-        p.arrange_backward(memory, memory);             // w and as much room, rounded; arranged
+        p.arrange_forward(w, memory);                   // arranged
+        p.arrange_backward(w, memory, memory);          // room for w, arranged
         p.forward_call(memory, memory)(image, result);  // arranged, scratch; x, y
         p.data_call(memory, memory)(image, result);     // arranged, scratch; dy, dy w
         p.weight_call(memory, memory)(image, image);    // sums, scratch; sums += dy^T x
@@ -46,7 +46,7 @@ public:
     [[nodiscard]] std::int64_t arranged_floats() const;
     [[nodiscard]] static std::int64_t scratch_floats() { return 0; }
     void arrange_forward(const float* plain, float* arranged) const;
-    void arrange_backward(float* plain, float* arranged) const;
+    void arrange_backward(const float* plain, float* transposed, float* arranged) const;
 
     [[nodiscard]] auto forward_call(const float* arranged, float* /*scratch*/) const {
         return dense_product{forward_, arranged};
@@ -78,7 +78,7 @@ public:
     void arrange_forward(const float* plain, float* arranged) const {
         convolution_.arrange_forward(plain, arranged);
     }
-    void arrange_backward(const float* plain, float* arranged) const {
+    void arrange_backward(const float* plain, float* /*transposed*/, float* arranged) const {
         convolution_.arrange_data(plain, arranged);
     }
 

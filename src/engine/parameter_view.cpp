@@ -27,6 +27,16 @@ bool parameter_view::is_strided_matrix() const noexcept {
     return true;
 }
 
+bool parameter_view::is_consecutive() const noexcept {
+    return is_strided_matrix() && size_ == region_.shape[0] * full_row_;
+}
+
+const float* parameter_view::values(float* dense) const {
+    if (is_consecutive()) return memory_.value + offset_;
+    read(dense);
+    return dense;
+}
+
 void parameter_view::read(float* dense) const {
     gather(region_, full_shape_, {memory_.value, static_cast<std::size_t>(full_size_)},
            {dense, static_cast<std::size_t>(size_)});
@@ -35,6 +45,15 @@ void parameter_view::read(float* dense) const {
 void parameter_view::add_gradient(const float* dense) const {
     scatter_add(region_, full_shape_, {dense, static_cast<std::size_t>(size_)},
                 {memory_.gradient, static_cast<std::size_t>(full_size_)});
+}
+
+void parameter_view::add_gradient(const float* dense, kernels::index_range rows) const {
+    const std::int64_t columns = size_ / region_.shape[0];
+    for (std::int64_t row = rows.first; row < rows.last; ++row) {
+        const float* const from = dense + row * columns;
+        float* const to = matrix_gradient() + row * full_row_;
+        for (std::int64_t i = 0; i < columns; ++i) to[i] += from[i];
+    }
 }
 
 }  // namespace lathe::detail

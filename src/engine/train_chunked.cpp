@@ -123,7 +123,6 @@ private:
         by_one_thread([&] { convolution_.arrange_backward(arranged, plain); });
         norm_state state{};
         if (norm_) state = norm_state::in(m.saved, in_.channels);
-        std::int64_t team = 1;
 #pragma omp parallel
         {
             const thread_scope alone(1);
@@ -143,14 +142,11 @@ private:
                 data_gradient(dy, dx);
                 leave_input_gradient(m, k, dx, state);
             });
+#pragma omp barrier
+            convolution_.add_to_master(m.scratch + threads_ + weight_sums_, of_thread_,
+                                       omp_get_num_threads(), plain);
             if (norm_) finish_norm(m, state, mine);
-#pragma omp single nowait
-            team = omp_get_num_threads();
         }
-        by_one_thread([&] {
-            convolution_.add_to_master(m.scratch + threads_ + weight_sums_, of_thread_, team,
-                                       plain);
-        });
         if (norm_) {
             norm_->scale.add_gradient(m.scratch + diff_scale_);
             norm_->shift.add_gradient(m.scratch + diff_shift_);
@@ -174,11 +170,10 @@ private:
         }
     }
 
-    /// Called by all threads.
+    /// Called by all threads, when all have left their input gradients.
     void finish_norm(const backward_memory& m, const norm_state& state,
                      const kernels::index_range& mine) const {
         const std::int64_t channels = in_.channels;
-#pragma omp barrier
         kernels::finish_gradient_sums(
             chunks_, chunks_ * in_.rows, channels, kernels::part_of_this_thread(channels),
             state.gradients(m.scratch + sums_, m.scratch + diff_scale_, m.scratch + diff_shift_));

@@ -85,7 +85,7 @@ public:
         shared_.diff_scale = shared.take(hidden_.channels);
         shared_.diff_shift = shared.take(hidden_.channels);
         shared_.covariance = shared.take(square);
-        shared_.scaled = shared.take(2 * rounded(weights));
+        shared_.scaled = shared.take(weights);
         shared_.scaled_arranged = shared.take(expand_.arranged_floats());
         shared_.mix = shared.take(mix_.arranged_floats());
         shared_.mix_terms = shared.take(3 * rounded(channels));
@@ -236,7 +236,8 @@ private:
                 }
             }
             round_to(weight_.size(), scaled, values(m.scratch, shared_.plain));
-            expand_.arrange_backward(scaled, m.scratch + shared_.scaled_arranged);
+            expand_.arrange_backward(scaled, m.scratch + shared_.plain,
+                                     m.scratch + shared_.scaled_arranged);
         });
     }
 

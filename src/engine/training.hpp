@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/kernels/bf16.hpp"
+#include "engine/kernels/chunks.hpp"
 #include "engine/primitive_cache.hpp"
 #include "lathe/engine/training_pass.hpp"
 #include "lathe/network/network.hpp"
@@ -162,6 +163,8 @@ public:
     [[nodiscard]] std::int64_t size() const noexcept { return size_; }
     /// The region is rows of consecutive values at a fixed distance, seen as (shape[0], rest).
     [[nodiscard]] bool is_strided_matrix() const noexcept;
+    /// The region is one piece of the base tensor.
+    [[nodiscard]] bool is_consecutive() const noexcept;
     /// Distance of two rows of a strided matrix.
     [[nodiscard]] std::int64_t row_stride() const noexcept { return full_row_; }
     /// First element of a strided matrix.
@@ -169,7 +172,11 @@ public:
     [[nodiscard]] float* matrix_gradient() const noexcept { return memory_.gradient + offset_; }
 
     void read(float* dense) const;
+    /// Where they lie if that is one piece, else copied to `dense`.
+    [[nodiscard]] const float* values(float* dense) const;
     void add_gradient(const float* dense) const;
+    /// Some rows of a strided matrix; `dense` begins with its first row.
+    void add_gradient(const float* dense, kernels::index_range rows) const;
 
 private:
     param_region region_;

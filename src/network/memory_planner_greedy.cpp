@@ -52,37 +52,51 @@ order descending(const std::vector<planned_buffer>& buffers, Key key) {
     return result;
 }
 
-/// The portfolio of Pisarchyk and Lee (2020, size and breadth), of TVM (conflicts) and of
-/// MiniMalloc (Moffitt 2023: lifetime, area), and order of birth.
-std::vector<order> portfolio(const std::vector<planned_buffer>& buffers,
-                             const std::vector<std::pair<std::int32_t, std::int64_t>>& sums) {
-    const auto lifetime = [&](index i) {
-        return std::int64_t{buffers[i].last} - buffers[i].first + 1;
-    };
+/// The largest sum of sizes while each buffer is alive.
+std::vector<std::int64_t> breadths(const std::vector<planned_buffer>& buffers,
+                                   const std::vector<std::pair<std::int32_t, std::int64_t>>& sums) {
     std::vector<std::int64_t> breadth(buffers.size(), 0);
-    std::vector<std::int64_t> conflicts(buffers.size(), 0);
     for (index i = 0; i < buffers.size(); ++i) {
         for (const auto& [time, sum] : sums) {
             if (buffers[i].first <= time && time <= buffers[i].last) {
                 breadth[i] = std::max(breadth[i], sum);
             }
         }
+    }
+    return breadth;
+}
+
+/// The sizes of all that is alive together with each buffer.
+std::vector<std::int64_t> conflicts(const std::vector<planned_buffer>& buffers) {
+    std::vector<std::int64_t> bytes(buffers.size(), 0);
+    for (index i = 0; i < buffers.size(); ++i) {
         for (const auto& other : buffers) {
-            if (alive_together(buffers[i], other)) conflicts[i] += other.bytes;
+            if (alive_together(buffers[i], other)) bytes[i] += other.bytes;
         }
     }
-    return {
-        descending(buffers, [&](index i) { return buffers[i].bytes; }),
-        descending(buffers, [&](index i) { return breadth[i]; }),
-        descending(buffers,
-                   [&](index i) {
-                       return static_cast<double>(buffers[i].bytes) *
-                              static_cast<double>(lifetime(i));
-                   }),
-        descending(buffers, lifetime),
-        descending(buffers, [&](index i) { return conflicts[i]; }),
-        descending(buffers, [&](index i) { return -std::int64_t{buffers[i].first}; }),
+    return bytes;
+}
+
+/// The portfolio of Pisarchyk and Lee (2020, size and breadth), of TVM (conflicts) and of
+/// MiniMalloc (Moffitt 2023: lifetime, area), and order of birth. Calls use(order) until it says
+/// that it is enough.
+template <class Use>
+void portfolio(const std::vector<planned_buffer>& buffers,
+               const std::vector<std::pair<std::int32_t, std::int64_t>>& sums, const Use& use) {
+    const auto enough_of = [&](const auto& key) { return use(descending(buffers, key)); };
+    const auto enough_by = [&](const std::vector<std::int64_t>& keys) {
+        return enough_of([&](index i) { return keys[i]; });
     };
+    const auto bytes = [&](index i) { return buffers[i].bytes; };
+    const auto lifetime = [&](index i) {
+        return std::int64_t{buffers[i].last} - buffers[i].first + 1;
+    };
+    const auto area = [&](index i) {
+        return static_cast<double>(bytes(i)) * static_cast<double>(lifetime(i));
+    };
+    const auto birth = [&](index i) { return -std::int64_t{buffers[i].first}; };
+    (void)(enough_of(bytes) || enough_by(breadths(buffers, sums)) || enough_of(area) ||
+           enough_of(lifetime) || enough_by(conflicts(buffers)) || enough_of(birth));
 }
 
 enum class fit { lowest, tightest };
@@ -158,17 +172,15 @@ memory_plan greedy_plan(const std::vector<planned_buffer>& buffers, std::int64_t
 
     placement best{std::vector<std::int64_t>(buffers.size(), 0),
                    std::numeric_limits<std::int64_t>::max()};
-    const auto offer = [&](placement candidate) {
+    const auto is_enough = [&](placement candidate) {
         if (candidate.height < best.height) best = std::move(candidate);
         return best.height <= std::max(lower_bound, enough);
     };
-    for (const auto& sequence : portfolio(buffers, sums)) {
-        if (offer(place_in_gaps(buffers, sequence, fit::lowest)) ||
-            offer(place_in_gaps(buffers, sequence, fit::tightest)) ||
-            offer(stack_lowest_first(buffers, sequence))) {
-            break;
-        }
-    }
+    portfolio(buffers, sums, [&](const order& sequence) {
+        return is_enough(place_in_gaps(buffers, sequence, fit::lowest)) ||
+               is_enough(place_in_gaps(buffers, sequence, fit::tightest)) ||
+               is_enough(stack_lowest_first(buffers, sequence));
+    });
     return {std::move(best.offsets), best.height, lower_bound};
 }
 

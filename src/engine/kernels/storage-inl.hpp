@@ -128,16 +128,104 @@ HWY_INLINE void store_pair(D d, hn::Vec<D> first, hn::Vec<D> second, bf16* to) {
 #endif
 }
 
-// Past the caches. Preconditions: what is stored is at least 16 bytes, and `to` is aligned to it.
+// Neighbouring values as one or two vectors. Of two vectors of bf16 the first has the even values:
+// to take them apart in their order takes more instructions. Floats that go with the values are
+// taken apart, and put together, in the same way.
+template <int Vectors, class D>
+struct group {
+    hn::Vec<D> at[Vectors];
+};
+
+template <int Vectors, class D>
+HWY_INLINE group<Vectors, D> load_group(D d, const float* from) {
+    if constexpr (Vectors == 1) {
+        return {{hn::LoadU(d, from)}};
+    } else {
+        return {{hn::LoadU(d, from), hn::LoadU(d, from + hn::MaxLanes(d))}};
+    }
+}
+
+template <int Vectors, class D>
+HWY_INLINE group<Vectors, D> load_group(D d, const bf16* from) {
+    if constexpr (Vectors == 1) {
+        return {{load(d, from)}};
+    } else {
+        const hn::RebindToUnsigned<D> wide;
+        const auto bits = hn::LoadU(wide, reinterpret_cast<const std::uint32_t*>(from));
+        const auto upper = hn::And(bits, hn::Set(wide, 0xFFFF0000U));
+        return {{hn::BitCast(d, hn::ShiftLeft<16>(bits)), hn::BitCast(d, upper)}};
+    }
+}
+
+// Floats that go with a group of T.
+template <class T, int Vectors, class D>
+HWY_INLINE group<Vectors, D> load_beside(D d, const float* from) {
+    if constexpr (Vectors == 2 && sizeof(T) < sizeof(float)) {
+        group<2, D> apart;
+        hn::LoadInterleaved2(d, from, apart.at[0], apart.at[1]);
+        return apart;
+    } else {
+        return load_group<Vectors>(d, from);
+    }
+}
+
+template <class T, int Vectors, class D>
+HWY_INLINE void store_beside(D d, const group<Vectors, D>& values, float* to) {
+    if constexpr (Vectors == 1) {
+        hn::StoreU(values.at[0], d, to);
+    } else if constexpr (sizeof(T) < sizeof(float)) {
+        hn::StoreInterleaved2(values.at[0], values.at[1], d, to);
+    } else {
+        hn::StoreU(values.at[0], d, to);
+        hn::StoreU(values.at[1], d, to + hn::MaxLanes(d));
+    }
+}
+
+// Two vectors as the values that they stand for, two in each lane.
 template <class D>
-HWY_INLINE void stream(D d, hn::Vec<D> value, float* to) {
-    hn::Stream(value, d, to);
+HWY_INLINE hn::Vec<hn::RebindToUnsigned<D>> round_to_bf16(D d, const group<2, D>& values) {
+#if HWY_TARGET == HWY_AVX3
+    if constexpr (full_vector<D>) {
+        alignas(64) static constexpr std::uint16_t order[32] = {
+            0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
+            8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
+        if (converts_to_bf16) {
+            const __m512i halves = convert(values.at[0].raw, values.at[1].raw);
+            return {_mm512_permutexvar_epi16(_mm512_load_si512(order), halves)};
+        }
+    }
+#endif
+    const hn::RebindToUnsigned<D> wide;
+    const auto even = hn::ShiftRight<16>(rounded_bits(d, values.at[0]));
+    const auto odd = hn::And(rounded_bits(d, values.at[1]), hn::Set(wide, 0xFFFF0000U));
+    return hn::Or(even, odd);
+}
+
+template <int Vectors, class D>
+HWY_INLINE void store_group(D d, const group<Vectors, D>& values, float* to) {
+    store_beside<float>(d, values, to);
+}
+
+template <int Vectors, class D>
+HWY_INLINE void store_group(D d, const group<Vectors, D>& values, bf16* to) {
+    if constexpr (Vectors == 1) {
+        store(d, values.at[0], to);
+    } else {
+        const hn::RebindToUnsigned<D> wide;
+        hn::StoreU(round_to_bf16(d, values), wide, reinterpret_cast<std::uint32_t*>(to));
+    }
+}
+
+// Past the caches. Preconditions: what is stored is at least 16 bytes, and `to` is aligned to it.
+template <int Vectors, class D>
+HWY_INLINE void stream_group(D d, const group<Vectors, D>& values, float* to) {
+    for (int v = 0; v < Vectors; ++v) hn::Stream(values.at[v], d, to + v * hn::MaxLanes(d));
 }
 
 template <class D>
-HWY_INLINE void stream(D d, hn::Vec<D> value, bf16* to) {
-    const hn::Rebind<std::uint16_t, D> narrow;
-    hn::Stream(round_to_bf16(d, value), narrow, reinterpret_cast<std::uint16_t*>(to));
+HWY_INLINE void stream_group(D d, const group<2, D>& values, bf16* to) {
+    const hn::RebindToUnsigned<D> wide;
+    hn::Stream(round_to_bf16(d, values), wide, reinterpret_cast<std::uint32_t*>(to));
 }
 
 }  // namespace lathe::kernels::HWY_NAMESPACE
