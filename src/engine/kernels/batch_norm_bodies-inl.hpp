@@ -60,15 +60,37 @@ HWY_INLINE void fetch_ahead(D, const T* row, std::int64_t channels) {
     }
 }
 
-// A block of channels is a few groups of vectors.
+// The channels of a block, as a few groups of vectors.
 template <int Vectors, class D>
 struct block_of {
     static constexpr int size = Vectors > 1 ? 2 : 1;
     static constexpr int groups = Vectors / size;
     static constexpr auto channels =
         static_cast<std::int64_t>(size * hn::MaxLanes(D()));  // of a group
-    using type = group<size, D>;
+
+    group<size, D> at[groups];
 };
+
+// A float of each channel, for values of T.
+template <class T, int Vectors, class D>
+HWY_INLINE block_of<Vectors, D> load_block(D d, const float* from) {
+    using block = block_of<Vectors, D>;
+    block floats;
+#pragma GCC unroll 4
+    for (int g = 0; g < block::groups; ++g) {
+        floats.at[g] = load_beside<T, block::size>(d, from + g * block::channels);
+    }
+    return floats;
+}
+
+template <class T, int Vectors, class D>
+HWY_INLINE void store_block(D d, const block_of<Vectors, D>& floats, float* to) {
+    using block = block_of<Vectors, D>;
+#pragma GCC unroll 4
+    for (int g = 0; g < block::groups; ++g) {
+        store_beside<T>(d, floats.at[g], to + g * block::channels);
+    }
+}
 
 template <class T>
 struct moments_body {
@@ -82,17 +104,17 @@ struct moments_body {
     HWY_INLINE void run(D d, std::int64_t channel) const {
         using block = block_of<Vectors, D>;
         constexpr int together = 4 / Vectors;  // rows, so that enough sums are in flight
-        typename block::type shift[block::groups];
-        typename block::type first[together][block::groups];
-        typename block::type second[together][block::groups];
+        block shift;
+        block first[together];
+        block second[together];
 #pragma GCC unroll 4
         for (int g = 0; g < block::groups; ++g) {
-            shift[g] = load_group<block::size>(d, pivot + channel + g * block::channels);
+            shift.at[g] = load_group<block::size>(d, pivot + channel + g * block::channels);
 #pragma GCC unroll 4
             for (int t = 0; t < together; ++t) {
 #pragma GCC unroll 2
                 for (int i = 0; i < block::size; ++i) {
-                    first[t][g].at[i] = second[t][g].at[i] = hn::Zero(d);
+                    first[t].at[g].at[i] = second[t].at[g].at[i] = hn::Zero(d);
                 }
             }
         }
@@ -110,44 +132,42 @@ struct moments_body {
             add<Vectors>(d, from, shift, first[0], second[0]);
             from += channels;
         }
-#pragma GCC unroll 4
-        for (int g = 0; g < block::groups; ++g) {
-            float* sum = sums + channel + g * block::channels;
-            add_parts<Vectors>(d, first, g, sum);
-            add_parts<Vectors>(d, second, g, sum + channels);
-        }
+        add_parts<Vectors>(d, first, sums + channel);
+        add_parts<Vectors>(d, second, sums + channels + channel);
     }
 
     template <int Vectors, class D>
-    static HWY_INLINE void add(D d, const T* from, const typename block_of<Vectors, D>::type* shift,
-                               typename block_of<Vectors, D>::type* first,
-                               typename block_of<Vectors, D>::type* second) {
+    static HWY_INLINE void add(D d, const T* from, const block_of<Vectors, D>& shift,
+                               block_of<Vectors, D>& first, block_of<Vectors, D>& second) {
         using block = block_of<Vectors, D>;
 #pragma GCC unroll 4
         for (int g = 0; g < block::groups; ++g) {
             const auto values = load_group<block::size>(d, from + g * block::channels);
 #pragma GCC unroll 2
             for (int i = 0; i < block::size; ++i) {
-                const auto x = hn::Sub(values.at[i], shift[g].at[i]);
-                first[g].at[i] = hn::Add(first[g].at[i], x);
-                second[g].at[i] = hn::MulAdd(x, x, second[g].at[i]);
+                const auto x = hn::Sub(values.at[i], shift.at[g].at[i]);
+                first.at[g].at[i] = hn::Add(first.at[g].at[i], x);
+                second.at[g].at[i] = hn::MulAdd(x, x, second.at[g].at[i]);
             }
         }
     }
 
-    // Adds group g of all rows together to the sums.
-    template <int Vectors, class D, class Parts>
-    static HWY_INLINE void add_parts(D d, const Parts& parts, int g, float* sums) {
-        constexpr int size = block_of<Vectors, D>::size;
-        auto total = load_beside<T, size>(d, sums);
-#pragma GCC unroll 2
-        for (int i = 0; i < size; ++i) {
-            auto part = parts[0][g].at[i];
+    // Adds those of the rows together to the sums.
+    template <int Vectors, class D>
+    static HWY_INLINE void add_parts(D d, const block_of<Vectors, D>* parts, float* sums) {
+        using block = block_of<Vectors, D>;
+        auto total = load_block<T, Vectors>(d, sums);
 #pragma GCC unroll 4
-            for (int t = 1; t < 4 / Vectors; ++t) part = hn::Add(part, parts[t][g].at[i]);
-            total.at[i] = hn::Add(total.at[i], part);
+        for (int g = 0; g < block::groups; ++g) {
+#pragma GCC unroll 2
+            for (int i = 0; i < block::size; ++i) {
+                auto part = parts[0].at[g].at[i];
+#pragma GCC unroll 4
+                for (int t = 1; t < 4 / Vectors; ++t) part = hn::Add(part, parts[t].at[g].at[i]);
+                total.at[g].at[i] = hn::Add(total.at[g].at[i], part);
+            }
         }
-        store_beside<T>(d, total, sums);
+        store_block<T, Vectors>(d, total, sums);
     }
 };
 
@@ -163,16 +183,9 @@ struct normalize_body {
     template <int Vectors, class D>
     HWY_INLINE void run(D d, std::int64_t channel) const {
         using block = block_of<Vectors, D>;
-        typename block::type mean[block::groups];
-        typename block::type factor[block::groups];
-        typename block::type shift[block::groups];
-#pragma GCC unroll 4
-        for (int g = 0; g < block::groups; ++g) {
-            const std::int64_t at = channel + g * block::channels;
-            mean[g] = load_beside<T, block::size>(d, norm.mean + at);
-            factor[g] = load_beside<T, block::size>(d, norm.factor + at);
-            shift[g] = load_beside<T, block::size>(d, norm.shift + at);
-        }
+        const auto mean = load_block<T, Vectors>(d, norm.mean + channel);
+        const auto factor = load_block<T, Vectors>(d, norm.factor + channel);
+        const auto shift = load_block<T, Vectors>(d, norm.shift + channel);
         for (std::int64_t row = 0; row < rows; ++row) {
             const T* from = src + row * channels + channel;
             T* to = dst + row * channels + channel;
@@ -182,9 +195,9 @@ struct normalize_body {
                 auto values = load_group<block::size>(d, from + g * block::channels);
 #pragma GCC unroll 2
                 for (int i = 0; i < block::size; ++i) {
-                    const auto x = hn::Sub(values.at[i], mean[g].at[i]);
+                    const auto x = hn::Sub(values.at[i], mean.at[g].at[i]);
                     values.at[i] =
-                        Activation::apply(d, hn::MulAdd(x, factor[g].at[i], shift[g].at[i]));
+                        Activation::apply(d, hn::MulAdd(x, factor.at[g].at[i], shift.at[g].at[i]));
                 }
                 store_or_stream<Vectors>(d, values, to + g * block::channels, streaming);
             }
@@ -205,20 +218,11 @@ struct gradient_sums_body {
     template <int Vectors, class D>
     HWY_INLINE void run(D d, std::int64_t channel) const {
         using block = block_of<Vectors, D>;
-        typename block::type mean[block::groups];
-        typename block::type factor[block::groups];
-        typename block::type shift[block::groups];
-        typename block::type sum[block::groups];
-        typename block::type product[block::groups];
-#pragma GCC unroll 4
-        for (int g = 0; g < block::groups; ++g) {
-            const std::int64_t at = channel + g * block::channels;
-            mean[g] = load_beside<T, block::size>(d, norm.mean + at);
-            factor[g] = load_beside<T, block::size>(d, norm.factor + at);
-            shift[g] = load_beside<T, block::size>(d, norm.shift + at);
-            sum[g] = load_beside<T, block::size>(d, sums + at);
-            product[g] = load_beside<T, block::size>(d, sums + channels + at);
-        }
+        const auto mean = load_block<T, Vectors>(d, norm.mean + channel);
+        const auto factor = load_block<T, Vectors>(d, norm.factor + channel);
+        const auto shift = load_block<T, Vectors>(d, norm.shift + channel);
+        auto sum = load_block<T, Vectors>(d, sums + channel);
+        auto product = load_block<T, Vectors>(d, sums + channels + channel);
         for (std::int64_t row = 0; row < rows; ++row) {
             const std::int64_t begin = row * channels + channel;
             fetch_ahead<Vectors>(d, src + begin, channels);
@@ -230,21 +234,17 @@ struct gradient_sums_body {
                 auto gradient = load_group<block::size>(d, diff_dst + at);
 #pragma GCC unroll 2
                 for (int i = 0; i < block::size; ++i) {
-                    const auto x = hn::Sub(values.at[i], mean[g].at[i]);
-                    const auto y = hn::MulAdd(x, factor[g].at[i], shift[g].at[i]);
+                    const auto x = hn::Sub(values.at[i], mean.at[g].at[i]);
+                    const auto y = hn::MulAdd(x, factor.at[g].at[i], shift.at[g].at[i]);
                     gradient.at[i] = Activation::slope_times(d, y, gradient.at[i]);
-                    sum[g].at[i] = hn::Add(sum[g].at[i], gradient.at[i]);
-                    product[g].at[i] = hn::MulAdd(gradient.at[i], x, product[g].at[i]);
+                    sum.at[g].at[i] = hn::Add(sum.at[g].at[i], gradient.at[i]);
+                    product.at[g].at[i] = hn::MulAdd(gradient.at[i], x, product.at[g].at[i]);
                 }
                 if constexpr (Keeps) store_group(d, gradient, before + at);
             }
         }
-#pragma GCC unroll 4
-        for (int g = 0; g < block::groups; ++g) {
-            const std::int64_t at = channel + g * block::channels;
-            store_beside<T>(d, sum[g], sums + at);
-            store_beside<T>(d, product[g], sums + channels + at);
-        }
+        store_block<T, Vectors>(d, sum, sums + channel);
+        store_block<T, Vectors>(d, product, sums + channels + channel);
     }
 };
 
@@ -262,20 +262,11 @@ struct gradient_body {
     template <int Vectors, class D>
     HWY_INLINE void run(D d, std::int64_t channel) const {
         using block = block_of<Vectors, D>;
-        typename block::type mean[block::groups];
-        typename block::type factor[block::groups];
-        typename block::type shift[block::groups];
-        typename block::type slope[block::groups];
-        typename block::type offset[block::groups];
-#pragma GCC unroll 4
-        for (int g = 0; g < block::groups; ++g) {
-            const std::int64_t at = channel + g * block::channels;
-            mean[g] = load_beside<T, block::size>(d, norm.mean + at);
-            factor[g] = load_beside<T, block::size>(d, norm.factor + at);
-            shift[g] = load_beside<T, block::size>(d, norm.shift + at);
-            slope[g] = load_beside<T, block::size>(d, terms.slope + at);
-            offset[g] = load_beside<T, block::size>(d, terms.offset + at);
-        }
+        const auto mean = load_block<T, Vectors>(d, norm.mean + channel);
+        const auto factor = load_block<T, Vectors>(d, norm.factor + channel);
+        const auto shift = load_block<T, Vectors>(d, norm.shift + channel);
+        const auto slope = load_block<T, Vectors>(d, terms.slope + channel);
+        const auto offset = load_block<T, Vectors>(d, terms.offset + channel);
         for (std::int64_t row = 0; row < rows; ++row) {
             const std::int64_t begin = row * channels + channel;
             fetch_ahead<Vectors>(d, src + begin, channels);
@@ -287,11 +278,12 @@ struct gradient_body {
                 auto gradient = load_group<block::size>(d, diff_dst + at);
 #pragma GCC unroll 2
                 for (int i = 0; i < block::size; ++i) {
-                    const auto x = hn::Sub(values.at[i], mean[g].at[i]);
-                    const auto y = hn::MulAdd(x, factor[g].at[i], shift[g].at[i]);
+                    const auto x = hn::Sub(values.at[i], mean.at[g].at[i]);
+                    const auto y = hn::MulAdd(x, factor.at[g].at[i], shift.at[g].at[i]);
                     const auto before = Activation::slope_times(d, y, gradient.at[i]);
-                    const auto straight = hn::MulSub(factor[g].at[i], before, offset[g].at[i]);
-                    gradient.at[i] = hn::NegMulAdd(x, slope[g].at[i], straight);
+                    const auto straight =
+                        hn::MulSub(factor.at[g].at[i], before, offset.at[g].at[i]);
+                    gradient.at[i] = hn::NegMulAdd(x, slope.at[g].at[i], straight);
                 }
                 store_or_stream<Vectors>(d, gradient, diff_src + at, streaming);
             }
