@@ -92,6 +92,7 @@ training_settings settings_for(const training_plan& plan, int threads,
     set(s.learning_rate, plan.learning_rate);
     set(s.warm_up, plan.warm_up);
     set(s.ends_alone, plan.ends_alone);
+    set(s.small_images, plan.small_images);
     set(s.momentum, plan.momentum);
     set(s.weight_decay, plan.weight_decay);
     set(s.label_smoothing, plan.label_smoothing);

@@ -104,6 +104,7 @@ training_plan read_training(json_reader reader) {
     read(reader, "learning_rate", plan.learning_rate, positive, 100.0);
     read(reader, "warm_up", plan.warm_up, 0.0, 0.9);
     read(reader, "ends_alone", plan.ends_alone, 0.0, 0.9);
+    read(reader, "small_images", plan.small_images, 0.0, 0.9);
     read(reader, "momentum", plan.momentum, 0.0, 0.9999);
     read(reader, "weight_decay", plan.weight_decay, 0.0, 1.0);
     read(reader, "label_smoothing", plan.label_smoothing, 0.0, 0.9);

@@ -46,6 +46,7 @@ struct training_plan {
     std::optional<double> learning_rate;
     std::optional<double> warm_up;
     std::optional<double> ends_alone;
+    std::optional<double> small_images;
     std::optional<double> momentum;
     std::optional<double> weight_decay;
     std::optional<double> label_smoothing;

@@ -105,6 +105,25 @@ parameter_count total_parameters(const network& net) {
     return sum;
 }
 
+network with_image_size(const network& net, std::int64_t height, std::int64_t width) {
+    network_builder builder;
+    for (const auto& n : net.nodes()) {
+        const auto* input = std::get_if<input_op>(&n.operation);
+        if (input == nullptr) {
+            builder.add(n.name, n.operation, n.inputs);
+            continue;
+        }
+        tensor_type type = input->type;
+        if (type.dims.size() == 4) {
+            type.dims[2] = height;
+            type.dims[3] = width;
+        }
+        builder.input(n.name, std::move(type));
+    }
+    for (const auto& o : net.outputs()) builder.output(o.value, o.role, o.exit);
+    return std::move(builder).build();
+}
+
 value_id network_builder::input(std::string name, tensor_type type) {
     const value_id id = add(std::move(name), input_op{std::move(type)}, {});
     net_.inputs_.push_back(id);

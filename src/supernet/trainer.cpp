@@ -39,6 +39,8 @@ void check(const training_settings& s) {
     require(s.warm_up >= 0.0 && s.warm_up < 1.0, "warm_up", s.warm_up, "give a share from 0 to 1");
     require(s.ends_alone >= 0.0 && s.ends_alone < 1.0, "ends_alone", s.ends_alone,
             "give a share from 0 to below 1");
+    require(s.small_images >= 0.0 && s.small_images < 1.0, "small_images", s.small_images,
+            "give a share from 0 to below 1");
     require(s.momentum >= 0.0F && s.momentum < 1.0F, "momentum", s.momentum,
             "give a number from 0 to below 1");
     require(s.weight_decay >= 0.0F && std::isfinite(s.weight_decay), "weight_decay", s.weight_decay,
@@ -69,8 +71,9 @@ std::string digest(const training_settings& s, int ranks, batch_reader data,
     for (const double v :
          {s.seconds, static_cast<double>(s.steps), static_cast<double>(s.threads),
           static_cast<double>(s.seed), static_cast<double>(s.learning_rate), s.warm_up,
-          s.ends_alone, static_cast<double>(s.momentum), static_cast<double>(s.weight_decay),
-          static_cast<double>(s.label_smoothing), static_cast<double>(s.clip_norm)}) {
+          s.ends_alone, s.small_images, static_cast<double>(s.momentum),
+          static_cast<double>(s.weight_decay), static_cast<double>(s.label_smoothing),
+          static_cast<double>(s.clip_norm)}) {
         add(v);
     }
     h.add(static_cast<std::uint64_t>(s.others)).add(static_cast<std::uint64_t>(data.batch()));
@@ -82,6 +85,13 @@ std::string digest(const training_settings& s, int ranks, batch_reader data,
     (void)data.read({0, 0}, images, labels);
     h.add_bytes(std::as_bytes(std::span(images))).add_bytes(std::as_bytes(std::span(labels)));
     return to_hex(h.value());
+}
+
+/// For images of three quarters of the height and width, about half of the pixels.
+network on_small_images(const network& net) {
+    const auto& dims = net.at(net.inputs().front()).type.dims;
+    const auto smaller = [&](std::size_t i) { return (3 * dims[i].size() + 3) / 4; };
+    return with_image_size(net, smaller(2), smaller(3));
 }
 
 /// Value, gradient and momentum of each weight, and a copy of the value and the momentum.
@@ -290,6 +300,9 @@ private:
         auto nets = sampler_(step_rng(state_.step));
         if (share_done() < settings_.ends_alone && nets.size() > 2) {
             nets.erase(nets.begin() + 1, nets.end() - 1);
+        }
+        if (share_done() < settings_.small_images) {
+            std::ranges::transform(nets, nets.begin(), on_small_images);
         }
         return nets;
     }

@@ -87,6 +87,17 @@ TEST_CASE("MACs, parameters and traffic are those counted by hand") {
     CHECK(node_traffic(net, net.at(net.find("logits")), 1).value == 4 * (8 + 5 + 45));
 }
 
+TEST_CASE("a network for images of another size has the same layers and parameters") {
+    const network net = small({.exit = exit_criterion{0.5F}});
+    const network wide = with_image_size(net, 4, 10);
+    CHECK(wide.at(wide.inputs().front()).type == image_type(2, 4, 10));
+    CHECK(wide.at(wide.find("sum")).type == image_type(8, 2, 5));
+    CHECK(total_parameters(wide).value == total_parameters(net).value);
+    CHECK(wide.outputs().front().exit->confidence == 0.5F);
+    CHECK(with_image_size(wide, 6, 6).identity_hash() == net.identity_hash());
+    CHECK_THROWS_WITH(with_image_size(net, 0, 6), Catch::Contains("'image'"));
+}
+
 TEST_CASE("one tensor used by two layers counts once for each") {
     network_builder b;
     const auto x = b.input("x", image_type(4, 2, 2));

@@ -28,19 +28,24 @@ training_settings quick(std::int64_t steps) {
     return s;
 }
 
-hash64 train(const training_settings& s, std::int64_t stop_after = -1, int random_members = 1) {
-    const auto space = test::small_space();
+hash64 train_with(const subnet_sampler& sampler, const training_settings& s,
+                  std::int64_t stop_after) {
     const test::small_data data(320);
     weight_store weights(1);
     std::stop_source stop;
     const auto report = train_supernet(
-        weights, sandwich(space, random_members), data.reader(32), s,
+        weights, sampler, data.reader(32), s,
         [&](const training_progress& p) {
             if (p.step == stop_after) stop.request_stop();
         },
         stop.get_token());
     CHECK(report.complete == (stop_after < 0));
     return weights.content_hash();
+}
+
+hash64 train(const training_settings& s, std::int64_t stop_after = -1, int random_members = 1) {
+    const auto space = test::small_space();
+    return train_with(sandwich(space, random_members), s, stop_after);
 }
 
 }  // namespace
@@ -92,9 +97,26 @@ TEST_CASE("random members join after the share in which the ends train alone") {
     CHECK(train(s, 5, 2) != train(s, 5, 0));
 }
 
+TEST_CASE("training begins on images of three quarters of the size") {
+    auto s = quick(8);
+    s.small_images = 0.5;
+    const auto space = test::small_space();
+    const auto smaller = [&](rng random) {
+        auto nets = sandwich(space, 1)(random);
+        for (auto& net : nets) {
+            const bool large = net.at(net.inputs().front()).type.dims[2].size() == 16;
+            net = large ? with_image_size(net, 12, 12) : with_image_size(net, 11, 11);
+        }
+        return nets;
+    };
+    CHECK(train(s, 4) == train_with(smaller, quick(8), 4));
+    CHECK(train(s, 5) != train_with(smaller, quick(8), 5));
+}
+
 TEST_CASE("a stopped training continues to the same weights") {
     auto s = quick(8);
     s.ends_alone = GENERATE(0.0, 0.5);
+    s.small_images = s.ends_alone;
     const auto uninterrupted = train(s);
     const temporary_folder folder;
     s.checkpoint = folder / "weights.safetensors";
@@ -224,6 +246,9 @@ TEST_CASE("settings out of range are refused by name") {
     CHECK_THAT(refused([](auto& s) { s.momentum = 1.0F; }), Catch::Contains("momentum"));
     CHECK_THAT(refused([](auto& s) { s.ends_alone = 1.0; }), Catch::Contains("ends_alone is 1"));
     CHECK_THAT(refused([](auto& s) { s.ends_alone = NAN; }), Catch::Contains("ends_alone"));
+    CHECK_THAT(refused([](auto& s) { s.small_images = 1.0; }),
+               Catch::Contains("small_images is 1"));
+    CHECK_THAT(refused([](auto& s) { s.small_images = NAN; }), Catch::Contains("small_images"));
     CHECK_THAT(refused([](auto& s) { s.label_smoothing = -1; }), Catch::Contains("label_smoothing"));
     CHECK_THAT(refused([](auto& s) { s.memory = -1; }), Catch::Contains("memory"));
 }

@@ -81,6 +81,11 @@ private:
 /// Bytes a node reads and writes for `batch` inputs, every operand once, nothing cached.
 [[nodiscard]] byte_count node_traffic(const network& net, const node& n, std::int64_t batch);
 
+/// The same layers with the same parameters for images of another height and width: each input of
+/// batch x channels x height x width takes them. Throws shape, naming the layer, where one does not
+/// fit. O(layers^2).
+[[nodiscard]] network with_image_size(const network& net, std::int64_t height, std::int64_t width);
+
 /// Graphviz text: layers with type and MACs, edges with shapes.
 [[nodiscard]] std::string to_dot(const network& net);
 

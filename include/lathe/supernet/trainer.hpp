@@ -71,6 +71,10 @@ struct training_settings {
     /// train: in a sandwich, random members join a largest one that has learned already, as in
     /// once-for-all (Cai et al. 2020).
     double ends_alone = 0.0;
+    /// Share of the budget, at its beginning, in which every network trains on images of three
+    /// quarters of its own height and width, at half the work: progressive resizing (Tan, Le,
+    /// EfficientNetV2, 2021).
+    double small_images = 0.0;
     float momentum = 0.9F;
     float weight_decay = 1e-4F;
     float label_smoothing = 0.1F;
