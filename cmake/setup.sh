@@ -10,7 +10,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 packages=(ca-certificates ccache cmake g++ libboost-graph-dev libcli11-dev libeigen3-dev libfmt-dev
-          libhwy-dev libonnx-dev libprotobuf-dev libsqlite3-dev ninja-build nlohmann-json3-dev
+          libhwy-dev libonnx-dev libprotobuf-dev ninja-build nlohmann-json3-dev
           protobuf-compiler python3-venv zlib1g-dev)
 for_tests=(binutils catch2 clang-19 git libbenchmark-dev libopenmpi-dev openmpi-bin)
 case "${1:-}" in

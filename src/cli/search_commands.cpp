@@ -99,7 +99,7 @@ int search_command(const search_arguments& arguments, std::ostream& out, progres
     search_images images =
         naming(arguments.spec, [&] { return search_images(job.spec.data); });
     naming(arguments.spec, [&] { check_training(job.spec, images, job.threads); });
-    log_store store = folder.create(text, job.spec.data.path);
+    log_store store = folder.create(text, job.spec.data.path, job.threads);
     return run_and_tell(job, images, store, out, show);
 }
 

@@ -2,6 +2,7 @@
 #include "cli/study_folder.hpp"
 
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "lathe/core/error.hpp"
@@ -47,9 +48,16 @@ private:
     std::vector<fs::path> missing_;  // the innermost first
 };
 
+/// spec.section.key = value, in a section of its own if there is none.
+void set(json_value& spec, const char* section, const char* key, json_value value) {
+    json_value& part = (*spec.get_if<json_object>())[section];
+    if (part.get_if<json_object>() == nullptr) part = json_object();
+    (*part.get_if<json_object>())[key] = std::move(value);
+}
+
 }  // namespace
 
-log_store study_folder::create(json_value spec_value, const fs::path& data) const {
+log_store study_folder::create(json_value spec_value, const fs::path& data, int threads) const {
     for (const fs::path& existing : {spec(), log()}) {
         if (fs::exists(fs::symlink_status(existing))) {
             throw error(errc::bad_input, path_.string(), "there is a study already",
@@ -57,10 +65,8 @@ log_store study_folder::create(json_value spec_value, const fs::path& data) cons
         }
     }
     new_folders folders(path_);
-    if (!data.empty()) {
-        json_value& section = (*spec_value.get_if<json_object>())["data"];
-        (*section.get_if<json_object>())["path"] = data.string();
-    }
+    if (!data.empty()) set(spec_value, "data", "path", data.string());
+    set(spec_value, "training", "threads", threads);
     write_file_atomic(spec(), to_json(spec_value, json_style::pretty) + "\n");
     try {
         log_store store = log_store::create(log());

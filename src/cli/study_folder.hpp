@@ -15,9 +15,11 @@ class study_folder {
 public:
     explicit study_folder(std::filesystem::path path) : path_(std::move(path)) {}
 
-    /// Makes the folder with a copy of the specification, whose "data.path" becomes `data` unless that is
-    /// empty. Throws bad_input if it holds a study already, io if it cannot be made or written.
-    [[nodiscard]] log_store create(json_value spec, const std::filesystem::path& data) const;
+    /// Makes the folder with a copy of the specification that can be resumed from anywhere: its
+    /// "data.path" becomes `data` unless that is empty, its "training.threads" `threads`. Throws
+    /// bad_input if it holds a study already, io if it cannot be made or written.
+    [[nodiscard]] log_store create(json_value spec, const std::filesystem::path& data,
+                                   int threads) const;
     /// Throws bad_input if it holds no study.
     [[nodiscard]] json_value read_spec() const;
     [[nodiscard]] log_store resume() const;

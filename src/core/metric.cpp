@@ -24,10 +24,11 @@ std::string name_of(quantity of, statistic by) {
     return text;
 }
 
-/// A latency is a distribution and needs a statistic; every other quantity is one value.
+/// A latency is a distribution and needs a statistic, an energy may be one or the other; every
+/// other quantity is one value.
 bool meaningful(quantity of, statistic by) {
-    return (of == quantity::latency || of == quantity::energy) ? by != statistic::value
-                                                                : by == statistic::value;
+    if (of == quantity::energy) return true;
+    return (of == quantity::latency) == (by != statistic::value);
 }
 
 }  // namespace

@@ -8,23 +8,10 @@
 
 #include "lathe/core/error.hpp"
 #include "lathe/engine/executor.hpp"
+#include "supernet/image_input.hpp"
 
 namespace lathe {
 namespace {
-
-/// Of the network's only input. Throws shape unless it takes images of these channels.
-image_shape input_shape(const network& net, const image_batches& images) {
-    const tensor_type& type = net.at(net.inputs()[0]).type;
-    if (net.inputs().size() != 1 || type.dims.size() != 4 ||
-        type.dims[1].size() != images.shape().channels) {
-        throw error(errc::shape, "input of the network",
-                    fmt::format("{} inputs, the first of type {}, for images with {} channels",
-                                net.inputs().size(), to_string(type), images.shape().channels),
-                    "score networks with one input on images of its channels");
-    }
-    return {static_cast<std::int32_t>(type.dims[2].size()),
-            static_cast<std::int32_t>(type.dims[3].size()), images.shape().channels};
-}
 
 /// Sums of means, and of variances plus squared means: the statistics of all batches together.
 class pooled_statistics {
@@ -94,7 +81,7 @@ std::span<const float> image_batches::at(std::int32_t height, std::int32_t width
 
 calibrated_statistics recalibrate(training_pass& pass, const network& net, weight_store& weights,
                                   image_batches& images, std::int32_t batch) {
-    const auto shape = input_shape(net, images);
+    const auto shape = image_input(net, images.shape().channels);
     const auto pixels = images.at(shape.height, shape.width);
     const std::size_t step = static_cast<std::size_t>(batch) * shape.elements();
     const std::size_t batches = batch < 1 ? 0 : images.size() / static_cast<std::size_t>(batch);
@@ -121,7 +108,7 @@ estimate top1_accuracy(const network& net, const weight_reader& weights,
                        const calibrated_statistics& statistics, image_batches& images,
                        std::size_t count, std::int32_t batch, int threads) {
     count = std::min(count, images.size());
-    const auto shape = input_shape(net, images);
+    const auto shape = image_input(net, images.shape().channels);
     const auto pixels = images.at(shape.height, shape.width);
     executor run(net, weights, statistics, {.batch = batch, .threads = threads});
     const std::size_t classes = run.output().size() / static_cast<std::size_t>(batch);

@@ -13,6 +13,7 @@
 #include "lathe/core/error.hpp"
 #include "lathe/core/text.hpp"
 #include "lathe/supernet/checkpoint.hpp"
+#include "supernet/image_input.hpp"
 #include "supernet/training_ranks.hpp"
 
 namespace lathe {
@@ -88,10 +89,10 @@ std::string digest(const training_settings& s, int ranks, batch_reader data,
 }
 
 /// For images of three quarters of the height and width, about half of the pixels.
-network on_small_images(const network& net) {
-    const auto& dims = net.at(net.inputs().front()).type.dims;
-    const auto smaller = [&](std::size_t i) { return (3 * dims[i].size() + 3) / 4; };
-    return with_image_size(net, smaller(2), smaller(3));
+network on_small_images(const network& net, std::int32_t channels) {
+    const image_shape own = image_input(net, channels);
+    const auto smaller = [](std::int32_t extent) { return (3 * extent + 3) / 4; };
+    return with_image_size(net, smaller(own.height), smaller(own.width));
 }
 
 /// Value, gradient and momentum of each weight, and a copy of the value and the momentum.
@@ -157,9 +158,7 @@ private:
     }
 
     std::span<const float> resized(const network& net, const image_batch& batch, image_shape from) {
-        const auto& dims = net.at(net.inputs()[0]).type.dims;
-        const image_shape to{static_cast<std::int32_t>(dims[2].size()),
-                             static_cast<std::int32_t>(dims[3].size()), from.channels};
+        const image_shape to = image_input(net, from.channels);
         if (to == from) return batch.images;
         const auto count = static_cast<std::size_t>(batch.count);
         images_.resize(count * to.elements());
@@ -302,7 +301,7 @@ private:
             nets.erase(nets.begin() + 1, nets.end() - 1);
         }
         if (share_done() < settings_.small_images) {
-            std::ranges::transform(nets, nets.begin(), on_small_images);
+            for (auto& net : nets) net = on_small_images(net, shape_.channels);
         }
         return nets;
     }

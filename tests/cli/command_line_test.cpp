@@ -368,7 +368,7 @@ TEST_CASE("Ctrl-C during training: the checkpoint is written, and resume goes on
     CHECK(step() >= 1);
     CHECK(step() < 20);
     CHECK_FALSE(fs::exists(out / "report.html"));
-    CHECK(run({"resume", out.string(), "--threads", "1"}).code == ok);
+    CHECK(run({"resume", out.string()}).code == ok);
     CHECK(step() == 20);
     CHECK(fs::exists(out / "report.html"));
 }

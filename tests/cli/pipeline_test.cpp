@@ -159,15 +159,16 @@ TEST_CASE("search step: an impossible limit ends with its name") {
     for (std::string line; std::getline(lines, line);) CHECK_NOTHROW(parse_json(line, "progress"));
 }
 
-TEST_CASE("the folder's copy of a specification says where the data is from anywhere") {
+TEST_CASE("the folder's copy of a specification has the place of the data and the threads") {
     const temporary_folder folder;
     const study_folder study(folder / "out");
     const json_value spec = parse_json(R"({"data": {"format": "idx", "path": "x"}})", "spec");
-    static_cast<void>(study.create(spec, "/somewhere/x"));
+    static_cast<void>(study.create(spec, "/somewhere/x", 3));
     const json_value kept = study.read_spec();
     json_reader data = json_reader(kept, "spec.json").at("data");
     CHECK(data.get<std::string>("path") == "/somewhere/x");
     CHECK(data.get<std::string>("format") == "idx");
+    CHECK(json_reader(kept, "spec.json").at("training").get<std::int64_t>("threads") == 3);
 }
 
 TEST_CASE("time left follows the pace") {

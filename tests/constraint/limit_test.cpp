@@ -49,6 +49,7 @@ TEST_CASE("limits are read in every unit") {
     CHECK(parsed("parameters", "<= 5M").value == 5e6);
     CHECK(parsed("macs", "<= 18600000").value == 18.6e6);
     CHECK(parsed("energy_mean", "<= 2mJ").value == 2e-3);
+    CHECK(parsed(to_string(id_of<energy>()), "<= 1 J").value == 1.0);
     CHECK(parsed("loss", " <= 0.7 ").value == 0.7);
     for (const auto* text : {"<= 400us", "<= 1s"}) CHECK_FALSE(parsed("latency_p99", text).relative);
 }

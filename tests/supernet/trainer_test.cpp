@@ -253,6 +253,24 @@ TEST_CASE("settings out of range are refused by name") {
     CHECK_THAT(refused([](auto& s) { s.memory = -1; }), Catch::Contains("memory"));
 }
 
+TEST_CASE("networks that do not take the images are refused") {
+    const auto refused = [](const tensor_type& input) {
+        network_builder b;
+        const auto in = b.input("in", input);
+        b.output(b.add("logits", activation_op{activation::relu}, {in}), output_role::logits);
+        const network net = std::move(b).build();
+        try {
+            (void)train_with([&](rng) { return std::vector{net}; }, quick(1), -1);
+        } catch (const error& e) {
+            CHECK(e.code() == errc::shape);
+            return std::string(e.what());
+        }
+        return std::string();
+    };
+    CHECK_THAT(refused(vector_type(256)), Catch::Contains("f32[batch,256]"));
+    CHECK_THAT(refused(image_type(3, 16, 16)), Catch::Contains("images with 1 channels"));
+}
+
 TEST_CASE("training keeps within its memory or does not begin") {
     const auto space = test::small_space();
     const auto sampler = sandwich(space, 0);

@@ -12,8 +12,8 @@ namespace lathe::cli {
 enum exit_code : int {
     ok = 0,
     internal_error = 1,
-    bad_input = 2,  ///< of arguments, files or folders; nothing was written
-    infeasible = 3,  ///< some scenario has no network that was shown to keep its limits
+    bad_input = 2,     ///< of arguments, files or folders
+    infeasible = 3,    ///< some scenario has no network that was shown to keep its limits
     interrupted = 130  ///< by Ctrl-C; everything so far is kept
 };
 

@@ -19,7 +19,8 @@ namespace lathe {
 /// request keeps the copy.
 class image_batches {
 public:
-    /// Reads everything once. `reader` must be in evaluation order.
+    /// Reads epoch 0 once: in evaluation order every image as it is; in training order shuffled and
+    /// augmented ones, without a last batch that is not full (batch 1 leaves none out).
     explicit image_batches(batch_reader reader);
 
     [[nodiscard]] std::size_t size() const noexcept { return labels_.size(); }

@@ -72,7 +72,7 @@ struct training_settings {
     /// once-for-all (Cai et al. 2020).
     double ends_alone = 0.0;
     /// Share of the budget, at its beginning, in which every network trains on images of three
-    /// quarters of its own height and width, at half the work: progressive resizing (Tan, Le,
+    /// quarters of its own height and width, 9/16 of the work: progressive resizing (Tan, Le,
     /// EfficientNetV2, 2021).
     double small_images = 0.0;
     float momentum = 0.9F;
@@ -117,17 +117,17 @@ struct training_report {
 /// Forward and backward of every sampled network on the same batch, gradients summed, one update.
 /// Images are resized to each network's input. A non-finite loss or gradient rolls back to the last
 /// good state, halves the learning rate and goes on with other batches; the fourth time it throws
-/// numeric. Writes a checkpoint every `checkpoint_seconds` and at the end; starts from an existing one
-/// made with the same settings, data and sampler output; throws bad_input for another one.
+/// numeric. Writes a checkpoint every `checkpoint_seconds` and at the end; starts from an existing
+/// one made with the same settings, data and sampler output; throws bad_input for another one.
 /// Throws bad_input for settings out of range, naming the setting, and for a network that cannot be
-/// trained in `memory`.
+/// trained in `memory`; shape for one that does not take the data's images.
 ///
 /// With several ranks, every rank calls this with the same arguments (probe and stop apart): each
 /// trains on its part of a global batch of ranks x data.batch() images, with norms over its own
 /// part, and all make the same update from the mean gradient, so that their weights stay the same
 /// bits. Rank 0's clock counts, a stop request to any rank stops all, and what is not finite on one
-/// rolls back all. Rank 0 writes the checkpoint, all read it. Ranks that differ throw bad_input; when
-/// one rank throws, so do the others (io).
+/// rolls back all. Rank 0 writes the checkpoint, all read it. Ranks that differ throw bad_input;
+/// when one rank throws, so do the others (io).
 [[nodiscard]] training_report train_supernet(weight_store& weights, const subnet_sampler& sampler,
                                              const batch_reader& data,
                                              const training_settings& settings,
