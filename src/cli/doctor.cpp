@@ -31,7 +31,7 @@ std::string interval_text(const estimate& e) {
 void tell_noise(std::ostream& out) {
     const mobile_space space(mobile28());
     const std::vector<network> nets = {space.lower(space.smallest())};
-    const measurement m = time_networks(nets, {}, timing_for(2000));
+    const measurement m = time_networks(nets, {}, timing_for(2000, nets.size()));
     const auto disturbed = std::ranges::count_if(m.noise, &round_noise::disturbed);
     out << fmt::format("\nnoise, from 2000 calls of a small network on one core\n");
     out << fmt::format("  P50                  {}\n",

@@ -24,7 +24,6 @@ public:
     [[nodiscard]] image_shape shape() const noexcept { return data_.train.shape(); }
     [[nodiscard]] std::int32_t classes() const noexcept { return data_.train.classes(); }
     [[nodiscard]] const normalization& scale() const noexcept { return scale_; }
-    [[nodiscard]] const data_split& split() const noexcept { return split_; }
     [[nodiscard]] std::string describe() const;
 
     [[nodiscard]] batch_reader training(std::int32_t batch, std::uint64_t seed) const;

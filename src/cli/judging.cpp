@@ -2,6 +2,7 @@
 #include "cli/judging.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <optional>
 
 #include "lathe/network/network.hpp"
@@ -35,6 +36,16 @@ staged_settings stages_of(const search_spec& spec) {
     return settings;
 }
 
+hash64 content_of(const search_spec& spec, const weight_store& weights) {
+    hasher h;
+    h.add(weights.content_hash());
+    if (spec.search.stages) {
+        h.add(std::bit_cast<std::uint64_t>(spec.search.stages->effort));
+        h.add(std::bit_cast<std::uint64_t>(spec.search.stages->share));
+    }
+    return h.value();
+}
+
 /// A share of the images that statistics are measured on, and the same share of those to be judged on.
 struct rough_stage {
     image_batches recalibration;
@@ -55,11 +66,13 @@ struct supernet_judge::impl {
     image_batches validation;
     supernet_evaluator exact;
     std::optional<rough_stage> stages{};
+    hash64 content;
 
     impl(const search_spec& spec, const search_images& images, weight_store& weights, int threads)
         : recalibration(images.recalibration()),
           validation(images.validation()),
-          exact(weights, recalibration, validation, settings_for(recalibration, threads)) {
+          exact(weights, recalibration, validation, settings_for(recalibration, threads)),
+          content(content_of(spec, weights)) {
         if (spec.search.stages) stages.emplace(spec, images, weights, threads, validation, exact);
     }
 };
@@ -74,6 +87,8 @@ any_evaluator supernet_judge::any() {
 }
 
 supernet_evaluator& supernet_judge::exact() noexcept { return impl_->exact; }
+
+hash64 supernet_judge::content() const noexcept { return impl_->content; }
 
 std::vector<stage_report> supernet_judge::report() const {
     return impl_->stages ? impl_->stages->race.report() : std::vector<stage_report>{};

@@ -28,6 +28,8 @@ public:
     [[nodiscard]] any_evaluator any();
     /// On all images, whatever the stages.
     [[nodiscard]] supernet_evaluator& exact() noexcept;
+    /// Of the weights, and how they are judged.
+    [[nodiscard]] hash64 content() const noexcept;
     /// What this session judged, one entry per stage; empty without stages.
     [[nodiscard]] std::vector<stage_report> report() const;
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <iterator>
 #include <optional>
 #include <stop_token>
 #include <type_traits>
@@ -37,13 +38,18 @@ interruption interruption_of(const study_folder& folder, std::string_view phase)
 /// Points of this session follow those of earlier ones that are not repeated.
 class training_curve {
 public:
-    training_curve(const study_folder& folder, double budget_minutes)
-        : folder_(folder), points_(folder.read_training()), gap_(budget_minutes / 200.0) {}
+    explicit training_curve(const study_folder& folder)
+        : folder_(folder), points_(folder.read_training()) {}
 
     void add(const training_progress& p) {
+        if (p.share_done < next_share_) return;
+        next_share_ = std::min(p.share_done + 1.0 / 200.0, 1.0);
         const training_point now = point_of(p);
-        std::erase_if(points_, [&](const training_point& q) { return q.minutes > now.minutes; });
-        if (points_.empty() || now.minutes >= points_.back().minutes + gap_) points_.push_back(now);
+        while (!points_.empty() && points_.back().minutes >= now.minutes) points_.pop_back();
+        points_.push_back(now);
+        if (now.minutes < written_ + 1.0) return;
+        folder_.write_training(points_);  // what a kill leaves
+        written_ = now.minutes;
     }
     std::vector<training_point> finish() {
         folder_.write_training(points_);
@@ -53,7 +59,8 @@ public:
 private:
     const study_folder& folder_;
     std::vector<training_point> points_;
-    double gap_;
+    double next_share_ = 0.0;
+    double written_ = 0.0;  ///< minutes
 };
 
 }  // namespace
@@ -109,7 +116,8 @@ void check_measurable(const search_goals& goals) {
 }
 
 std::int64_t training_memory_of(const search_spec& spec, const preset_space& space, int threads) {
-    const auto nets = space.sampler(0)(rng(spec.training.seed));
+    auto nets = space.sampler(0)(rng(spec.training.seed));
+    std::ranges::move(space.with_all_weights(), std::back_inserter(nets));
     return training_memory(nets, spec.training.batch, settings_for(spec.training, threads, 1));
 }
 
@@ -136,7 +144,7 @@ std::vector<training_point> train(const search_spec& spec, const preset_space& s
     const batch_reader data = images.training(spec.training.batch, spec.training.seed);
     training_settings settings = settings_for(spec.training, threads, data.steps_per_epoch());
     settings.checkpoint = folder.checkpoint();
-    training_curve curve(folder, spec.training.minutes);
+    training_curve curve(folder);
     const interrupt_watch ctrl_c;
     std::stop_source stop;
     show.begin("training");
@@ -171,7 +179,9 @@ search_result search(const search_parts& parts, const search_spec& spec, any_sto
     any_evaluator judge = parts.judge;
     std::array<any_cost_model, 3> models = parts.models;
     study s(parts.space, judge, optimizer, spec.goals,
-            {.batch = static_cast<std::size_t>(spec.search.batch), .reference = parts.reference},
+            {.batch = static_cast<std::size_t>(spec.search.batch),
+             .reference = parts.reference,
+             .judge = parts.judge_content},
             models[0], models[1], models[2]);
     s.keep_in(store);
 
@@ -215,8 +225,11 @@ search_result search(const search_parts& parts, const search_spec& spec, any_sto
     return {ledger, std::move(choices), why, optimizer.levels()};
 }
 
-timing_options timing_for(std::int32_t samples) {
+timing_options timing_for(std::int32_t samples, std::size_t networks) {
+    constexpr double seconds_for_each = 75.0;
     timing_options options;
+    options.max_seconds =
+        std::max(options.max_seconds, seconds_for_each * static_cast<double>(networks));
     options.samples = samples;
     options.rounds = std::min(options.rounds, samples);
     return options;
@@ -232,7 +245,7 @@ search_report run_main_job(const main_job& job, search_images& images, log_store
                            progress& show) {
     const preset_space space = space_for(job.spec, images);
     weight_store weights(job.spec.training.seed);
-    space.add_weights(weights);
+    for (const network& net : space.with_all_weights()) weights.add(net);
     const auto training = train(job.spec, space, images, job.folder, job.threads, weights, show);
 
     supernet_judge judge(job.spec, images, weights, job.threads);
@@ -240,8 +253,8 @@ search_report run_main_job(const main_job& job, search_images& images, log_store
     analytic_cost size;
     program_cost memory(compile);
     const auto timer = [](std::int32_t samples) {
-        return [options = timing_for(samples)](std::span<const network> nets, const deployment& d) {
-            return time_networks(nets, d, options);
+        return [samples](std::span<const network> nets, const deployment& d) {
+            return time_networks(nets, d, timing_for(samples, nets.size()));
         };
     };
     measured_latency latency(timer(job.spec.search.samples));
@@ -251,7 +264,8 @@ search_report run_main_job(const main_job& job, search_images& images, log_store
         judge.any(),
         {any_cost_model(size), any_cost_model(memory), any_cost_model(latency)},
         any_cost_model(fresh),
-        space.largest()};
+        space.largest(),
+        judge.content()};
     search_result found = search(parts, job.spec, any_store(store), show);
     if (found.why == stop_reason::requested) throw interruption_of(job.folder, "the search");
     found.stages = judge.report();

@@ -53,6 +53,7 @@ struct search_parts {
     any_cost_model fresh;
     /// What relative limits refer to; by default the largest member of a space that has one.
     std::optional<genotype> reference = std::nullopt;
+    hash64 judge_content = 0;  ///< as study_settings::judge
 };
 
 struct search_result {
@@ -67,8 +68,8 @@ struct search_result {
 [[nodiscard]] search_result search(const search_parts& parts, const search_spec& spec,
                                    any_store store, progress& show);
 
-/// For timings of so many calls each.
-[[nodiscard]] timing_options timing_for(std::int32_t samples);
+/// For timings of so many calls of each network.
+[[nodiscard]] timing_options timing_for(std::int32_t samples, std::size_t networks);
 
 /// Looks up what the report tells of each member, tests it, and writes chosen ones as ONNX.
 [[nodiscard]] search_report finish(const search_spec& spec, const preset_space& space,

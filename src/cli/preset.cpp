@@ -75,13 +75,15 @@ subnet_sampler preset_space::sampler(int random_members) const {
     };
 }
 
-void preset_space::add_weights(weight_store& weights) const {
+std::vector<network> preset_space::with_all_weights() const {
     const any_space space = any();
-    weights.add(space.lower(largest()));
+    std::vector<network> nets;
+    nets.push_back(space.lower(largest()));
     // Weights of a cell belong to its ops: the member of 3x3 convolutions has none of the 1x1 ones.
     if (std::holds_alternative<cell_space>(space_)) {
-        weights.add(space.lower(uniform_cell("nor_conv_1x1")));
+        nets.push_back(space.lower(uniform_cell("nor_conv_1x1")));
     }
+    return nets;
 }
 
 }  // namespace lathe::cli

@@ -33,8 +33,8 @@ public:
 
     /// Sandwich rule: the largest, so many random ones, the smallest.
     [[nodiscard]] subnet_sampler sampler(int random_members) const;
-    /// Makes the weights of all members.
-    void add_weights(weight_store& weights) const;
+    /// Members that together have the weights of all.
+    [[nodiscard]] std::vector<network> with_all_weights() const;
 
 private:
     std::variant<mobile_space, cell_space, chain_space> space_;

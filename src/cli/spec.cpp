@@ -84,6 +84,11 @@ std::int64_t read_memory(const json_reader& text) {
     if (limit.relative || limit.side != bound::at_most) {
         throw text.fail("it is no bound in bytes", "write for example \"<= 256MiB\"");
     }
+    constexpr double most = 0x1p62;
+    if (!(limit.value >= 1.0 && limit.value <= most)) {
+        throw text.fail(fmt::format("it is {:g} bytes", limit.value),
+                        "give at least one byte, below 4 EiB");
+    }
     return static_cast<std::int64_t>(limit.value);
 }
 

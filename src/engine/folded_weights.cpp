@@ -9,9 +9,7 @@
 #include "lathe/core/error.hpp"
 
 namespace lathe::detail {
-namespace {
-
-std::vector<float> read(const weight_reader& reader, const param_ref& ref) {
+std::vector<float> read_finite(const weight_reader& reader, const param_ref& ref) {
     std::vector<float> values(static_cast<std::size_t>(element_count(ref)));
     reader(ref, values);
     for (const float v : values) {
@@ -23,8 +21,6 @@ std::vector<float> read(const weight_reader& reader, const param_ref& ref) {
     return values;
 }
 
-}  // namespace
-
 weight_folder::weight_folder(const lowering_context& c, param_ref weight,
                              std::optional<param_ref> bias)
     : weight_(std::move(weight)), bias_(std::move(bias)), norm_id_(c.group.norm) {
@@ -34,12 +30,12 @@ weight_folder::weight_folder(const lowering_context& c, param_ref weight,
 folded_weights weight_folder::operator()(const weight_reader& reader,
                                          const calibrated_statistics& statistics) const {
     folded_weights f;
-    f.weight = read(reader, weight_);
+    f.weight = read_finite(reader, weight_);
     const auto out = static_cast<std::size_t>(shape_of(weight_)[0]);
-    f.bias = bias_ ? read(reader, *bias_) : std::vector<float>(out, 0.0F);
+    f.bias = bias_ ? read_finite(reader, *bias_) : std::vector<float>(out, 0.0F);
     if (!norm_) return f;
-    const auto scale = read(reader, norm_->scale);
-    const auto shift = read(reader, norm_->shift);
+    const auto scale = read_finite(reader, norm_->scale);
+    const auto shift = read_finite(reader, norm_->shift);
     const auto& s = statistics.of(norm_id_);
     const std::size_t row = f.weight.size() / out;
     for (std::size_t o = 0; o < out; ++o) {

@@ -9,6 +9,9 @@
 
 namespace lathe::detail {
 
+/// The values of a parameter. Throws numeric, naming the tensor, where one is not finite.
+[[nodiscard]] std::vector<float> read_finite(const weight_reader& reader, const param_ref& ref);
+
 /// Dense weights and bias, out channel by out channel.
 struct folded_weights {
     std::vector<float> weight;

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "engine/folded_weights.hpp"
 #include "engine/kernels/affine.hpp"
 #include "engine/kernels/channel.hpp"
 #include "engine/kernels/elementwise.hpp"
@@ -50,9 +51,8 @@ step_recipe lower(const batch_norm_op& o, const lowering_context& c) {
                                                const calibrated_statistics& statistics,
                                                std::byte* to) {
         const auto n = static_cast<std::size_t>(shape.channels);
-        std::vector<float> factor(n), offset(n);
-        reader(o.scale, factor);
-        reader(o.shift, offset);
+        auto factor = read_finite(reader, o.scale);
+        auto offset = read_finite(reader, o.shift);
         const auto& s = statistics.of(id);
         for (std::size_t i = 0; i < n; ++i) {
             factor[i] /= std::sqrt(s.variance[i] + o.epsilon);
@@ -108,9 +108,7 @@ step_recipe lower(const channel_gate_op& o, const lowering_context& c) {
     r.pack = [o](const weight_reader& reader, const calibrated_statistics&, std::byte* to) {
         auto* next = reinterpret_cast<float*>(to);
         for (const auto& p : parameters_of(o)) {
-            const auto count = static_cast<std::size_t>(element_count(*p.ref));
-            reader(*p.ref, std::span(next, count));
-            next += count;
+            next = std::ranges::copy(read_finite(reader, *p.ref), next).out;
         }
     };
     r.bind = [shape, gate](const step_memory& m) {

@@ -57,7 +57,8 @@ class growing_arena {
 public:
     std::byte* reserve(std::int64_t bytes) {
         if (bytes > size_) {
-            memory_ = {};  // before the new one is taken
+            memory_ = {};  // before the new one is taken, which may fail
+            size_ = 0;
             memory_ = {static_cast<std::size_t>(bytes), memory_pages::huge};
             size_ = bytes;
         }

@@ -16,14 +16,20 @@ using metrics = std::vector<metric_estimate>;
 
 double value_to_minimise(const trial& t, const metric_id& id) {
     const estimate e = find_metric(t.metrics, id);
-    if (!e.known()) return std::numeric_limits<double>::infinity();
     return natural_direction(id.of) == direction::maximize ? -e.value : e.value;
+}
+
+/// Whether every objective has a value: a stage may have left the trial behind.
+bool has_objectives(const trial& t, const study_ledger& ledger) {
+    return std::ranges::all_of(ledger.goals().objectives, [&](const metric_id& id) {
+        return find_metric(t.metrics, id).known();
+    });
 }
 
 std::vector<const trial*> candidates(const study_ledger& ledger, std::size_t scenario) {
     std::vector<const trial*> list;
     for (const trial& t : ledger.trials()) {
-        if (t.status == trial_status::evaluated &&
+        if (t.status == trial_status::evaluated && has_objectives(t, ledger) &&
             ledger.judge(t.metrics, scenario).verdict() != verdict::infeasible) {
             list.push_back(&t);
         }

@@ -2,6 +2,7 @@
 #include "lathe/search/measuring.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include <fmt/format.h>
@@ -36,10 +37,11 @@ recorded_events check_events(std::vector<study_event> events, hash64 setup) {
         if (const auto* started = std::get_if<study_started>(&events[i])) {
             if (i != 0) refuse_events("it starts twice", "restore the file from a copy");
             if (started->setup != setup) {
-                refuse_events(fmt::format("it holds a study with setup {}, not {}",
-                                          to_hex(started->setup), to_hex(setup)),
-                              "continue with the same space, goals, optimizer and seed, or begin "
-                              "a new study");
+                refuse_events(
+                    fmt::format("it holds a study with setup {}, not {}", to_hex(started->setup),
+                                to_hex(setup)),
+                    "continue with the same space, goals, weights, optimizer and seed, or begin "
+                    "a new study");
             }
         } else if (i == 0) {
             refuse_events("its first event is no start", "restore the file from a copy");
@@ -69,7 +71,7 @@ trial take_recorded(recorded_events& events, const genotype& expected) {
 }
 
 hash64 setup_hash(const std::vector<axis>& axes, const search_goals& goals, std::size_t batch,
-                  hash64 member_network, std::string_view optimizer_state) {
+                  hash64 member_network, hash64 judge, std::string_view optimizer_state) {
     hasher h;
     h.add(axes.size());
     for (const axis& a : axes) {
@@ -83,9 +85,12 @@ hash64 setup_hash(const std::vector<axis>& axes, const search_goals& goals, std:
         h.add(s.name).add(static_cast<std::uint64_t>(s.target.batch));
         h.add(static_cast<std::uint64_t>(s.target.threads));
         h.add(static_cast<std::uint64_t>(s.target.streams)).add(s.limits.size());
-        for (const limit_spec& l : s.limits) h.add(to_string(l));
+        for (const limit_spec& l : s.limits) {
+            h.add(to_string(l.metric)).add(static_cast<std::uint64_t>(l.side));
+            h.add(std::bit_cast<std::uint64_t>(l.value)).add(std::uint64_t{l.relative});
+        }
     }
-    h.add(batch).add(member_network);
+    h.add(batch).add(member_network).add(judge);
     h.add(optimizer_state);
     return h.value();
 }

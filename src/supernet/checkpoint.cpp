@@ -68,6 +68,11 @@ void save_checkpoint(const std::filesystem::path& path, const weight_store& weig
                                      {"roll_backs", std::to_string(state.roll_backs)},
                                      {"settings", state.settings}};
     for (const auto& [name, t] : weights.tensors()) {
+        if (name.starts_with(velocity_prefix)) {
+            throw error(errc::bad_input, path.string(),
+                        fmt::format("tensor '{}' has the name of a momentum", name),
+                        fmt::format("use names that do not begin with {}", velocity_prefix));
+        }
         tensors.push_back({name, t.shape, t.value});
         tensors.push_back({velocity_prefix + name, t.shape, t.velocity});
         metadata[role_prefix + name] = std::to_string(static_cast<int>(t.role));

@@ -103,6 +103,18 @@ std::int64_t weight_bytes(const weight_store& weights) {
     return static_cast<std::int64_t>(floats * sizeof(float));
 }
 
+/// Of steps of `nets`, whose tensors are added to `weights`.
+std::int64_t memory_of(weight_store& weights, std::span<const network> nets, int batch,
+                       const training_settings& settings) {
+    training_pass pass(settings.threads, settings.precision);
+    std::int64_t arena = 0;
+    for (const auto& net : nets) {
+        weights.add(net);
+        arena = std::max(arena, pass.arena_bytes(net, batch));
+    }
+    return weight_bytes(weights) + arena;
+}
+
 struct batch_result {
     double loss = 0.0;
     double accuracy = 0.0;
@@ -137,6 +149,9 @@ private:
         const auto images = resized(net, batch, shape);
         const auto logits = pass_.forward(net, weights_.access(), images, batch.count);
         const auto classes = static_cast<std::int64_t>(logits.size()) / batch.count;
+        if (!first && settings_.others == teaching::distillation) {
+            require_teacher(logits.size(), batch.count);
+        }
         const kernels::classification_shape rows{batch.count, classes};
         gradient_.resize(logits.size());
         batch_result result;
@@ -172,6 +187,15 @@ private:
                 std::span(images_).subspan(first * to.elements(), images * to.elements()), to);
         });
         return images_;
+    }
+
+    void require_teacher(std::size_t outputs, std::int64_t images) const {
+        if (outputs == teacher_.size()) return;
+        const auto count = static_cast<std::size_t>(images);
+        throw error(errc::shape, "sampler",
+                    fmt::format("a network of {} outputs after one of {}", outputs / count,
+                                teacher_.size() / count),
+                    "give networks with the same outputs, or let all learn from the labels");
     }
 
     static double share_right(std::span<const float> logits, std::span<const std::int32_t> labels,
@@ -231,8 +255,8 @@ public:
           shape_(data.shape()),
           runner_(weights, settings) {
         const auto first_step = sampler_(step_rng(0));
-        check_memory(first_step, data.batch());
         for (const auto& net : first_step) weights_.add(net);
+        check_memory(first_step, data.batch());
         state_.settings = digest(settings, ranks.size(), data, first_step);
         require_same_state();
         if (ranks_.of_first(!settings.checkpoint.empty() &&
@@ -268,7 +292,7 @@ private:
 
     void check_memory(std::span<const network> nets, int batch) const {
         if (settings_.memory == 0) return;
-        const std::int64_t needed = training_memory(nets, batch, settings_);
+        const std::int64_t needed = memory_of(weights_, nets, batch, settings_);
         if (needed <= settings_.memory) return;
         throw error(errc::bad_input, "training settings",
                     fmt::format("memory is {}, a step on {} images takes {}",
@@ -297,6 +321,10 @@ private:
 
     [[nodiscard]] std::vector<network> step_networks() const {
         auto nets = sampler_(step_rng(state_.step));
+        if (nets.empty()) {
+            throw error(errc::bad_input, "sampler",
+                        fmt::format("no network for step {}", state_.step), "give at least one");
+        }
         if (share_done() < settings_.ends_alone && nets.size() > 2) {
             nets.erase(nets.begin() + 1, nets.end() - 1);
         }
@@ -311,10 +339,9 @@ private:
         const auto nets = step_networks();
         const bool finite =
             ranks_.average_gradients(weights_, runner_.run(nets, batch, shape_, results_)) &&
-            std::isfinite(weights_.gradient_norm());
-        if (finite) {
             weights_.apply({static_cast<float>(learning_rate()), settings_.momentum,
                             settings_.weight_decay, settings_.clip_norm});
+        if (finite) {
             keep_means();
         } else {
             roll_back();
@@ -415,13 +442,7 @@ private:
 std::int64_t training_memory(std::span<const network> nets, int batch,
                              const training_settings& settings) {
     weight_store weights(settings.seed);
-    training_pass pass(settings.threads, settings.precision);
-    std::int64_t arena = 0;
-    for (const auto& net : nets) {
-        weights.add(net);
-        arena = std::max(arena, pass.arena_bytes(net, batch));
-    }
-    return weight_bytes(weights) + arena;
+    return memory_of(weights, nets, batch, settings);
 }
 
 training_report train_supernet(weight_store& weights, const subnet_sampler& sampler,

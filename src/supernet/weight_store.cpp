@@ -132,11 +132,12 @@ double weight_store::gradient_norm() const {
     return std::sqrt(sum);
 }
 
-void weight_store::apply(const update_settings& settings) {
+bool weight_store::apply(const update_settings& settings) {
+    const double norm = gradient_norm();
+    if (!std::isfinite(norm)) return false;
     float scale = 1.0F;
-    if (settings.clip_norm > 0.0F) {
-        const double norm = gradient_norm();
-        if (norm > settings.clip_norm) scale = static_cast<float>(settings.clip_norm / norm);
+    if (settings.clip_norm > 0.0F && norm > settings.clip_norm) {
+        scale = static_cast<float>(settings.clip_norm / norm);
     }
     for (auto& [name, t] : tensors_) {
         if (t.used.empty()) continue;
@@ -156,6 +157,7 @@ void weight_store::apply(const update_settings& settings) {
             t.velocity[i] = velocity[i];
         }
     }
+    return true;
 }
 
 hash64 weight_store::content_hash() const {

@@ -150,7 +150,8 @@ TEST_CASE("bad input leaves nothing behind") {
         text.replace(text.find("\"batch\": 8"), 10, "\"batch\": 8, \"memory\": \"" + memory + "\"");
         return attempt(text, out);
     };
-    for (const char* memory : {"<= 10%", ">= 1MiB", "<= 1ms", "<= 100KiB"}) {
+    for (const char* memory :
+         {"<= 10%", ">= 1MiB", "<= 1ms", "<= 100KiB", "<= 0.5B", "<= 1e12GiB"}) {
         const answer refused = bounded(memory);
         CHECK(refused.code == bad_input);
         CHECK_THAT(refused.err, Contains("spec.json: training.memory"));

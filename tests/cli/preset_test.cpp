@@ -25,7 +25,7 @@ TEST_CASE("every preset: extremes, images, and weights for all members") {
         CHECK(macs(preset.largest()) < 20'000'000);
 
         weight_store weights(1);
-        preset.add_weights(weights);
+        for (const network& net : preset.with_all_weights()) weights.add(net);
         const std::size_t tensors = weights.tensors().size();
         rng random(3);
         for (int i = 0; i < 60; ++i) {

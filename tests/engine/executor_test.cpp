@@ -142,6 +142,30 @@ TEST_CASE("wrong statistics, arenas and weights are refused by name") {
     CHECK(failing([&] { (void)run.output(net.outputs().size()); }) == errc::bad_input);
 }
 
+TEST_CASE("every op with weights refuses one that is not finite") {
+    network_builder b;
+    auto x = b.input("image", image_type(8, 6, 6));
+    x = b.add("norm", batch_norm_op{whole("scale", {8}), whole("shift", {8}), 1e-5F}, {x});
+    x = b.add(
+        "gate",
+        channel_gate_op{whole("a", {4, 8}), whole("b", {4}), whole("c", {8, 4}), whole("d", {8})},
+        {x});
+    x = b.add("conv", conv2d_op{whole("w", {8, 8, 1, 1}), whole("v", {8}), {1, 1}, {0, 0}, 1}, {x});
+    x = b.add("mean", global_pool_op{}, {x});
+    x = b.add("logits", linear_op{whole("l", {4, 8}), whole("m", {4})}, {x});
+    b.output(x, output_role::logits);
+    const network net = std::move(b).build();
+    const auto statistics = calibrated_statistics::neutral(net);
+    for (const char* bad : {"scale", "shift", "a", "b", "c", "d", "w", "v", "l", "m"}) {
+        const weight_reader reader = [&](const param_ref& p, std::span<float> out) {
+            std::ranges::fill(out, 0.5F);
+            if (p.tensor == bad) out.back() = std::nanf("");
+        };
+        CHECK_THROWS_WITH(executor(net, reader, statistics, {.batch = 1}),
+                          Catch::Contains(std::string("tensor '") + bad + "'"));
+    }
+}
+
 TEST_CASE("step times cover every step") {
     const network net = reference::random_network(rng(6), 5);
     executor run(net, reference::unit_weights(), reference::random_statistics(net, rng(6)), {});

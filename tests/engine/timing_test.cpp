@@ -285,6 +285,8 @@ TEST_CASE("bad questions name what is wrong") {
     o = quick();
     o.max_seconds = std::nan("");
     CHECK_THROWS_WITH(time_tasks({&task, 1}, {}, o), Catch::Contains("max_seconds"));
+    o.max_seconds = 1e10;
+    CHECK_THROWS_WITH(time_tasks({&task, 1}, {}, o), Catch::Contains("max_seconds"));
     CHECK(time_tasks({}, {}, quick()).tasks.empty());
 }
 

@@ -96,6 +96,32 @@ TEST_CASE("absolute limits do not: the machine got slower, so the choice gets sm
           find_metric(usual.member->metrics, id_of<parameters>()).value);
 }
 
+TEST_CASE("a member without a value for an objective is never chosen") {
+    const searched f;
+    study_ledger staged(f.s.ledger().goals());
+    staged.set_reference(*f.s.ledger().reference());
+    const auto add_without_accuracy = [&](auto left_behind) {
+        for (trial t : f.s.ledger().trials()) {
+            for (metric_estimate& m : t.metrics) {
+                if (m.id == id_of<accuracy>() && left_behind(t)) {
+                    m.value = estimate::missing(estimate_status::not_resolvable);
+                }
+            }
+            staged.add(std::move(t));
+        }
+    };
+    SECTION("others are") {
+        add_without_accuracy([](const trial& t) { return t.id % 2 == 0; });
+        const scenario_choice c = choose(staged, 0, {});
+        REQUIRE(c.chosen());
+        CHECK(c.member->id % 2 == 1);
+    }
+    SECTION("even where it alone keeps the limits") {
+        add_without_accuracy([](const trial&) { return true; });
+        CHECK_FALSE(choose(staged, 0, {}).chosen());
+    }
+}
+
 TEST_CASE("undecided after a bounded number of attempts") {
     searched f("<= 8us");
     toy::latency_model hopeless{.slowdown = 100.0};

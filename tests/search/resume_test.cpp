@@ -181,6 +181,24 @@ TEST_CASE("a store of another study is refused and left alone") {
     CHECK(store.kept == before);
 }
 
+TEST_CASE("a store of another judge, or of a limit that differs in the last digit, is refused") {
+    const toy::space space;
+    toy::vector_store store;
+    const auto keep = [&](const char* limit, hash64 judged_by) {
+        toy::optimizer strategy(space);
+        auto judge = toy::evaluator();
+        toy::size_model size;
+        toy::latency_model latency;
+        study s(space, judge, strategy, toy::edge_goals("<= 40%", limit), {.judge = judged_by},
+                size, latency);
+        s.keep_in(store);
+    };
+    keep("<= 1.000M", 1);
+    CHECK_NOTHROW(keep("<= 1000k", 1));
+    CHECK_THROWS_WITH(keep("<= 1.000M", 2), Contains("setup"));
+    CHECK_THROWS_WITH(keep("<= 1.0000001M", 1), Contains("setup"));
+}
+
 /// The axes of toy::space with other networks, and no largest member to be the reference.
 struct shifted_space {
     toy::space inner;

@@ -313,5 +313,27 @@ TEST_CASE("a reference that cannot be measured matters only where limits refer t
     CHECK(absolute.choose(f.latency)[0].chosen());
 }
 
+TEST_CASE("a reference that could not be measured is not kept: the study goes on when it can be") {
+    fixture f;
+    toy::vector_store store;
+    auto s = f.make();
+    s.keep_in(store);
+    f.latency.throw_at = 16 * 8 * 5 + 2 * 5;  // the largest member
+    CHECK_THROWS_WITH(s.step(), Contains("cannot be timed"));
+    CHECK(store.kept.size() == 1);
+    store.fail_at = 1;
+    f.latency.throw_at = -1;
+    CHECK_THROWS_WITH(s.step(), Contains("disk full"));
+    CHECK_FALSE(s.ledger().reference());
+    store.fail_at = static_cast<std::size_t>(-1);
+
+    fixture later;
+    auto resumed = later.make();
+    resumed.keep_in(store);
+    CHECK(resumed.run({.evaluations = 5}) == stop_reason::evaluations);
+    CHECK(std::holds_alternative<reference_measured>(store.kept.at(1)));
+    CHECK(store.kept.size() == 2 + resumed.ledger().trials().size());
+}
+
 }  // namespace
 }  // namespace lathe

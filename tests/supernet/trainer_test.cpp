@@ -271,6 +271,41 @@ TEST_CASE("networks that do not take the images are refused") {
     CHECK_THAT(refused(image_type(3, 16, 16)), Catch::Contains("images with 1 channels"));
 }
 
+TEST_CASE("a sampler must give networks, and a teacher needs pupils with its outputs") {
+    const auto of_outputs = [](std::int64_t outputs) {
+        network_builder b;
+        const auto in = b.input("image", image_type(1, 28, 28));
+        const auto mean = b.add("mean", global_pool_op{}, {in});
+        const std::string n = std::to_string(outputs);
+        b.output(b.add("logits",
+                       linear_op{whole("weight" + n, {outputs, 1}), whole("bias" + n, {outputs})},
+                       {mean}),
+                 output_role::logits);
+        return std::move(b).build();
+    };
+    auto s = quick(2);
+    CHECK_THROWS_WITH(train_with([](rng) { return std::vector<network>{}; }, s, -1),
+                      Catch::Contains("no network for step 0"));
+    const auto unlike = [&](rng) { return std::vector{of_outputs(10), of_outputs(12)}; };
+    CHECK_THROWS_WITH(train_with(unlike, s, -1),
+                      Catch::Contains("12 outputs") && Catch::Contains("one of 10"));
+    s.others = teaching::labels;
+    CHECK_NOTHROW(train_with(unlike, s, -1));
+}
+
+TEST_CASE("a tensor with the name of a momentum cannot be saved") {
+    const temporary_folder folder;
+    network_builder b;
+    const auto in = b.input("image", image_type(1, 28, 28));
+    const auto mean = b.add("mean", global_pool_op{}, {in});
+    b.output(b.add("logits", linear_op{whole("velocity/w", {10, 1}), whole("b", {10})}, {mean}),
+             output_role::logits);
+    weight_store weights(1);
+    weights.add(std::move(b).build());
+    CHECK_THROWS_WITH(save_checkpoint(folder / "w.safetensors", weights, {}),
+                      Catch::Contains("velocity/w"));
+}
+
 TEST_CASE("training keeps within its memory or does not begin") {
     const auto space = test::small_space();
     const auto sampler = sandwich(space, 0);

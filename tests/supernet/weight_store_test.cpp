@@ -186,7 +186,7 @@ TEST_CASE("gradients are clipped to a norm over all tensors") {
     const double norm = free.gradient_norm();
     CHECK(norm > 10.0);
     const auto before = clipped.tensors();
-    clipped.apply({.learning_rate = 1.0F, .momentum = 0.0F, .clip_norm = 1.0F});
+    CHECK(clipped.apply({.learning_rate = 1.0F, .momentum = 0.0F, .clip_norm = 1.0F}));
     double moved = 0.0;
     for (const auto& [name, t] : clipped.tensors()) {
         for (std::size_t i = 0; i < t.value.size(); ++i) {
@@ -194,4 +194,9 @@ TEST_CASE("gradients are clipped to a norm over all tensors") {
         }
     }
     CHECK(std::sqrt(moved) == Approx(1.0).epsilon(1e-3));
+
+    const hash64 content = free.content_hash();
+    free.tensors().begin()->second.gradient.front() = std::numeric_limits<float>::quiet_NaN();
+    CHECK_FALSE(free.apply({.learning_rate = 1.0F, .momentum = 0.0F}));
+    CHECK(free.content_hash() == content);
 }

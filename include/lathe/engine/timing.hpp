@@ -34,7 +34,8 @@ struct timing_progress {
 struct timing_options {
     int samples = 400;  ///< at least this many calls per task, all streams together; P99 needs 299
     int rounds = 40;    ///< every task has its turn once a round
-    double max_seconds = 600.0;  ///< for everything; one call that has begun is not interrupted
+    double max_seconds =
+        600.0;  ///< for everything, up to 1e9; one call that has begun is not interrupted
     double min_warm_up_seconds = 0.05;  ///< per task
     double max_warm_up_seconds = 1.0;   ///< per task; all warm-ups get at most a quarter of max_seconds
     std::uint64_t seed = 1;             ///< of the order of the tasks in each round

@@ -33,7 +33,7 @@ struct recorded_events {
 [[nodiscard]] trial take_recorded(recorded_events& events, const genotype& expected);
 
 [[nodiscard]] hash64 setup_hash(const std::vector<axis>& axes, const search_goals& goals,
-                                std::size_t batch, hash64 member_network,
+                                std::size_t batch, hash64 member_network, hash64 judge,
                                 std::string_view optimizer_state);
 void append(std::vector<metric_id>& all, const std::vector<metric_id>& more);
 /// Throws bad_input for an objective or a limit that is not among the provided metrics.

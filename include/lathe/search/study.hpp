@@ -31,7 +31,10 @@ namespace lathe {
 struct study_settings {
     std::size_t batch = 8;  ///< proposals asked for, and measured, together; from 1
     /// What relative limits refer to; by default the largest member of a space that has one.
-    std::optional<genotype> reference;
+    std::optional<genotype> reference = std::nullopt;
+    /// Identifies what the evaluator's answers depend on, trained weights for one: a store with
+    /// another one is refused.
+    hash64 judge = 0;
 };
 
 /// Connects one space, one evaluator, one optimizer and any number of cost models; all must outlive
@@ -66,8 +69,9 @@ public:
         // What one member lowers to tells spaces of equal axes apart.
         const genotype one = settings_.reference.value_or(
             genotype{std::vector<std::uint16_t>(space.axes().size(), 0)});
-        setup_ = detail::setup_hash(space.axes(), ledger_.goals(), settings_.batch,
-                                    space.lower(one).identity_hash(), strategy.state());
+        setup_ =
+            detail::setup_hash(space.axes(), ledger_.goals(), settings_.batch,
+                               space.lower(one).identity_hash(), settings_.judge, strategy.state());
     }
 
     /// The same for typed goals; what no component provides does not compile.
@@ -159,7 +163,6 @@ public:
     [[nodiscard]] std::size_t evaluations() const noexcept {
         return ledger_.count(trial_status::evaluated) + ledger_.count(trial_status::failed);
     }
-    [[nodiscard]] hash64 setup() const noexcept { return setup_; }
 
 private:
     template <class Watcher>
@@ -182,20 +185,20 @@ private:
         return choices;
     }
 
-    /// A reference that cannot be measured matters only where limits refer to it.
+    /// A reference that cannot be measured matters only where limits refer to it. One that is of no
+    /// use is not kept: the study can go on when it is measured better.
     void prepare_reference() {
         if (ledger_.reference() || !settings_.reference) return;
-        trial reference;
-        if (recorded_.reference) {
-            reference = *recorded_.reference;
-        } else {
-            reference = std::move(measure({&*settings_.reference, 1}, false, 0).front());
-            if (keep_) keep_(reference_measured{reference});
-        }
-        if (reference.status == trial_status::evaluated) {
-            ledger_.set_reference(std::move(reference));
-        } else if (needs_reference(ledger_.goals())) {
-            detail::throw_unmeasured(reference);
+        const trial reference =
+            recorded_.reference ? *recorded_.reference
+                                : std::move(measure({&*settings_.reference, 1}, false, 0).front());
+        const bool measured = reference.status == trial_status::evaluated;
+        if (!measured && needs_reference(ledger_.goals())) detail::throw_unmeasured(reference);
+        study_ledger with_reference(ledger_.goals());
+        if (measured) with_reference.set_reference(reference);
+        if (keep_ && !recorded_.reference) keep_(reference_measured{reference});
+        if (measured) {
+            ledger_ = std::move(with_reference);
         } else {
             settings_.reference.reset();
         }

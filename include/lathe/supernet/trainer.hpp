@@ -120,7 +120,8 @@ struct training_report {
 /// numeric. Writes a checkpoint every `checkpoint_seconds` and at the end; starts from an existing
 /// one made with the same settings, data and sampler output; throws bad_input for another one.
 /// Throws bad_input for settings out of range, naming the setting, and for a network that cannot be
-/// trained in `memory`; shape for one that does not take the data's images.
+/// trained in `memory`; shape for one that does not take the data's images, or has other outputs
+/// than the one that it learns from; bad_input for a sampler that gives none.
 ///
 /// With several ranks, every rank calls this with the same arguments (probe and stop apart): each
 /// trains on its part of a global batch of ranks x data.batch() images, with norms over its own

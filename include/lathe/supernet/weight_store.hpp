@@ -54,8 +54,9 @@ public:
     void use(const network& net);
     /// Norm of all gradients.
     [[nodiscard]] double gradient_norm() const;
-    /// Updates what networks of this step used, and nothing else.
-    void apply(const update_settings& settings);
+    /// Updates what networks of this step used, and nothing else. False, with nothing changed,
+    /// where the norm of the gradients is not finite.
+    bool apply(const update_settings& settings);
 
     [[nodiscard]] const std::map<std::string, weight_tensor>& tensors() const noexcept {
         return tensors_;
