@@ -53,12 +53,6 @@ std::string unit_list(std::span<const named_scale> units) {
     return text;
 }
 
-std::string_view trimmed(std::string_view s) {
-    const auto first = s.find_first_not_of(" \t");
-    if (first == std::string_view::npos) return {};
-    return s.substr(first, s.find_last_not_of(" \t") - first + 1);
-}
-
 std::string example(const metric_id& metric) {
     switch (metric.of) {
         case quantity::accuracy: return "\">= 80%\"";

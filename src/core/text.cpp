@@ -39,6 +39,12 @@ std::string scaled(double value, double step, const std::array<std::string_view,
 
 }  // namespace
 
+std::string_view trimmed(std::string_view text) {
+    const auto first = text.find_first_not_of(" \t");
+    if (first == std::string_view::npos) return {};
+    return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
 std::string_view nearest_name(std::string_view name,
                               std::span<const std::string_view> candidates) {
     std::string_view best;

@@ -26,36 +26,21 @@ struct slot {
 /// A ring of slots: batch n is in slot n % slots. The producer fills batch `filled` while that does
 /// not overwrite batch `taken - 1`, which the consumer may still read.
 struct loader::state {
-    state(batch_reader r, batch_position at) : reader(std::move(r)) {
+    state(batch_reader r, batch_position at) : reader(std::move(r)), expected(at) {
         const auto batch = static_cast<std::size_t>(reader.batch());
         for (auto& s : ring) {
             s.images.resize(batch * reader.shape().elements());
             s.labels.resize(batch);
         }
-        start(at);
+        thread = std::thread([this, at] { produce(at); });
     }
-    ~state() { stop(); }
-
-    void start(batch_position at) {
-        filled = taken = 0;
-        stopping = false;
-        failure = nullptr;
-        expected = at;
-        try {
-            thread = std::thread([this, at] { produce(at); });
-        } catch (...) {
-            failure = std::current_exception();  // so that next() does not wait for ever
-            throw;
-        }
-    }
-
-    void stop() {
+    ~state() {
         {
             const std::lock_guard lock(mutex);
             stopping = true;
         }
         changed.notify_all();
-        if (thread.joinable()) thread.join();
+        thread.join();
     }
 
     void produce(batch_position at) {
@@ -119,10 +104,5 @@ loader& loader::operator=(loader&&) noexcept = default;
 image_batch loader::next() { return state_->next(); }
 batch_position loader::position() const noexcept { return state_->expected; }
 std::uint64_t loader::steps_per_epoch() const noexcept { return state_->reader.steps_per_epoch(); }
-
-void loader::seek(batch_position to) {
-    state_->stop();
-    state_->start(to);
-}
 
 }  // namespace lathe

@@ -79,21 +79,6 @@ verdict verdict_of(const std::vector<limit_result>& limits) {
     return j.verdict();
 }
 
-std::vector<limit> limits_beside(const study_ledger& ledger, std::size_t scenario,
-                                 const metrics& reference) {
-    std::vector<metric_id> ids;
-    std::vector<estimate> values;
-    for (const metric_estimate& m : reference) {
-        ids.push_back(m.id);
-        values.push_back(m.value);
-    }
-    std::vector<limit> limits;
-    for (const limit_spec& l : ledger.goals().scenarios[scenario].limits) {
-        limits.push_back(resolve(l, {ids, values}));
-    }
-    return limits;
-}
-
 struct attempt_result {
     trial member;
     metrics reference;
@@ -122,8 +107,8 @@ attempt_result attempt(const study_ledger& ledger, std::size_t scenario, const t
             result.reference = refreshed(std::move(result.reference), known);
         }
     }
-    result.limits =
-        results(limits_beside(ledger, scenario, result.reference), result.member.metrics);
+    result.limits = results(resolve_limits(ledger.goals().scenarios[scenario], result.reference),
+                            result.member.metrics);
     return result;
 }
 

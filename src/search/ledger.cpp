@@ -21,27 +21,26 @@ estimate find_metric(std::span<const metric_estimate> metrics, const metric_id& 
     return estimate::missing(estimate_status::not_measured);
 }
 
-study_ledger::study_ledger(search_goals goals) : goals_(complete(std::move(goals))) {
-    if (!needs_reference(goals_)) {
-        for (const scenario& s : goals_.scenarios) {
-            auto& resolved = limits_.emplace_back();
-            for (const limit_spec& l : s.limits) resolved.push_back(resolve(l, {}));
-        }
-    }
-}
-
-void study_ledger::set_reference(trial reference) {
+std::vector<limit> resolve_limits(const scenario& s, std::span<const metric_estimate> reference) {
     std::vector<metric_id> ids;
     std::vector<estimate> values;
-    for (const metric_estimate& m : reference.metrics) {
+    for (const metric_estimate& m : reference) {
         ids.push_back(m.id);
         values.push_back(m.value);
     }
+    std::vector<limit> limits;
+    for (const limit_spec& l : s.limits) limits.push_back(resolve(l, {ids, values}));
+    return limits;
+}
+
+study_ledger::study_ledger(search_goals goals) : goals_(complete(std::move(goals))) {
+    if (needs_reference(goals_)) return;
+    for (const scenario& s : goals_.scenarios) limits_.push_back(resolve_limits(s, {}));
+}
+
+void study_ledger::set_reference(trial reference) {
     std::vector<std::vector<limit>> all;
-    for (const scenario& s : goals_.scenarios) {
-        auto& resolved = all.emplace_back();
-        for (const limit_spec& l : s.limits) resolved.push_back(resolve(l, {ids, values}));
-    }
+    for (const scenario& s : goals_.scenarios) all.push_back(resolve_limits(s, reference.metrics));
     limits_ = std::move(all);
     reference_ = std::move(reference);
 }

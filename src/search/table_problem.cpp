@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "lathe/core/error.hpp"
+#include "lathe/core/text.hpp"
 #include "lathe/pareto/hypervolume.hpp"
 #include "lathe/pareto/non_dominated_sort.hpp"
 #include "lathe/search_space/cell_space.hpp"
@@ -68,12 +69,6 @@ search_domain code_domain(const csv_table& table, const std::vector<std::string_
     return domain;
 }
 
-std::string_view trim(std::string_view text) {
-    const auto first = text.find_first_not_of(" \t");
-    if (first == std::string_view::npos) return {};
-    return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
 std::pair<std::string_view, double> parse_table_limit(std::string_view text) {
     const auto fail = [&](std::string problem) {
         return error(errc::bad_input, fmt::format("limit '{}'", text), std::move(problem),
@@ -81,8 +76,8 @@ std::pair<std::string_view, double> parse_table_limit(std::string_view text) {
     };
     const auto sign = text.rfind("<=");
     if (sign == std::string_view::npos) throw fail("it has no '<='");
-    const std::string_view name = trim(text.substr(0, sign));
-    const std::string_view number = trim(text.substr(sign + 2));
+    const std::string_view name = trimmed(text.substr(0, sign));
+    const std::string_view number = trimmed(text.substr(sign + 2));
     double value = 0.0;
     const auto [stop, status] =
         std::from_chars(number.data(), number.data() + number.size(), value);

@@ -18,5 +18,12 @@ TEST_CASE("quantities as people read them have three digits") {
     CHECK(format_count(205e3) == "205 k");
 }
 
+TEST_CASE("spaces and tabs at the ends are cut off, inner ones stay") {
+    CHECK(trimmed(" \ta b\t ") == "a b");
+    CHECK(trimmed("a") == "a");
+    CHECK(trimmed(" \t ").empty());
+    CHECK(trimmed("").empty());
+}
+
 }  // namespace
 }  // namespace lathe

@@ -13,6 +13,9 @@ namespace lathe {
 [[nodiscard]] std::string_view nearest_name(std::string_view name,
                                             std::span<const std::string_view> candidates);
 
+/// Without spaces and tabs at both ends.
+[[nodiscard]] std::string_view trimmed(std::string_view text);
+
 /// "412 KiB", "1.5 MiB": three digits, binary prefixes.
 [[nodiscard]] std::string format_bytes(double bytes);
 /// "318 us", "1.27 ms".

@@ -92,14 +92,12 @@ public:
     loader(loader&&) noexcept;
     loader& operator=(loader&&) noexcept;
 
-    /// The next batch; its spans are valid until the next call of next() or seek(). An exception of
-    /// the data set arrives here, after the batches before it, and again at every later call.
+    /// The next batch; its spans are valid until the next call. An exception of the data set
+    /// arrives here, after the batches before it, and again at every later call.
     [[nodiscard]] image_batch next();
     /// Position of the batch that next() will give: store it and pass it as `start` to go on with
     /// the same bits.
     [[nodiscard]] batch_position position() const noexcept;
-    /// Continues elsewhere, for example after a roll-back.
-    void seek(batch_position to);
     [[nodiscard]] std::uint64_t steps_per_epoch() const noexcept;
 
 private:

@@ -112,6 +112,11 @@ private:
     std::vector<front_member> front_;
 };
 
+/// The scenario's limits, absolute by what the reference member has. Throws bad_input if a relative
+/// one has no value there.
+[[nodiscard]] std::vector<limit> resolve_limits(const scenario& s,
+                                                std::span<const metric_estimate> reference);
+
 /// The value of a metric, "not measured" if it is not there.
 [[nodiscard]] estimate find_metric(std::span<const metric_estimate> metrics, const metric_id& id);
 
