@@ -28,7 +28,7 @@ std::vector<double> accuracies(const cli::search_spec& spec, precision images_as
     cli::search_images images(spec.data);
     const cli::preset_space preset = cli::space_for(spec, images);
     weight_store weights(spec.training.seed);
-    preset.add_weights(weights);
+    for (const network& net : preset.with_all_weights()) weights.add(net);
     const batch_reader data = images.training(spec.training.batch, spec.training.seed);
     training_settings settings = cli::settings_for(spec.training, threads, data.steps_per_epoch());
     settings.precision = images_as;

@@ -10,6 +10,7 @@
 #include "engine/aligned_bytes.hpp"
 #include "engine/lowering.hpp"
 #include "lathe/core/error.hpp"
+#include "lathe/core/order_statistics.hpp"
 
 namespace lathe {
 namespace {
@@ -187,11 +188,7 @@ std::vector<nanoseconds> executor::time_steps(int repeats) {
         }
     }
     std::vector<nanoseconds> medians;
-    for (auto& s : samples) {
-        const auto middle = s.begin() + static_cast<std::ptrdiff_t>(s.size() / 2);
-        std::nth_element(s.begin(), middle, s.end());
-        medians.emplace_back(*middle);
-    }
+    for (const auto& s : samples) medians.emplace_back(median(s));
     return medians;
 }
 

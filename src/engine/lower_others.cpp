@@ -27,10 +27,6 @@ step_recipe plain_step(const lowering_context& c, std::string implementation) {
     return r;
 }
 
-kernels::channel_shape channels_of(const tensor_type& type, std::int64_t batch) {
-    return {batch, type.dims[2].size() * type.dims[3].size(), type.dims[1].size()};
-}
-
 }  // namespace
 
 step_recipe lower(const input_op&, const lowering_context& c) {
@@ -45,7 +41,7 @@ step_recipe lower(const batch_norm_op& o, const lowering_context& c) {
     for (const auto& post : c.group.post) {
         acts.push_back(std::get<activation>(post));
     }
-    const auto shape = channels_of(c.anchor().type, c.batch);
+    const auto shape = kernels::channel_shape::of(c.anchor().type, c.batch);
     r.weight_bytes = 2 * shape.channels * static_cast<std::int64_t>(sizeof(float));
     r.pack = [o, shape, id = c.group.anchor()](const weight_reader& reader,
                                                const calibrated_statistics& statistics,
@@ -101,7 +97,7 @@ step_recipe lower(const add_op&, const lowering_context& c) {
 step_recipe lower(const channel_gate_op& o, const lowering_context& c) {
     step_recipe r = plain_step(c, "lathe:channel_gate");
     r.in_place = 0;
-    const auto shape = channels_of(c.anchor().type, c.batch);
+    const auto shape = kernels::channel_shape::of(c.anchor().type, c.batch);
     const kernels::gate_shape gate{shape.batch, shape.channels, shape_of(o.reduce_weight)[0]};
     r.scratch_bytes = gate.forward_floats() * static_cast<std::int64_t>(sizeof(float));
     r.weight_bytes = gate.weight_floats() * static_cast<std::int64_t>(sizeof(float));
@@ -140,7 +136,8 @@ step_recipe lower(const pool_op& o, const lowering_context& c) {
 
 step_recipe lower(const global_pool_op&, const lowering_context& c) {
     step_recipe r = plain_step(c, "lathe:channel_mean");
-    r.bind = [shape = channels_of(c.type(c.anchor().inputs[0]), c.batch)](const step_memory& m) {
+    r.bind = [shape = kernels::channel_shape::of(c.type(c.anchor().inputs[0]), c.batch)](
+                 const step_memory& m) {
         return [=, src = m.inputs[0], dst = m.output](const dnnl::stream&) {
             kernels::channel_mean(shape, src, dst);
         };
@@ -164,7 +161,8 @@ step_recipe lower(const concat_op&, const lowering_context& c) {
         }
         first += channels;
     }
-    r.bind = [copied, shape = channels_of(c.anchor().type, c.batch)](const step_memory& m) {
+    r.bind = [copied,
+              shape = kernels::channel_shape::of(c.anchor().type, c.batch)](const step_memory& m) {
         return [=, inputs = m.inputs, dst = m.output](const dnnl::stream&) {
             if (inputs.empty()) return;
             for (std::int64_t pixel = 0; pixel < shape.batch * shape.pixels; ++pixel) {

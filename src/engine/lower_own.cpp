@@ -14,6 +14,8 @@
 namespace lathe::detail {
 namespace {
 
+static_assert(highest_sliced_kernel <= kernels::dense_highest_kernel);
+
 constexpr auto float_bytes = static_cast<std::int64_t>(sizeof(float));
 
 /// The post-operations of a group in the order of our kernels: what a kernel does while it has its

@@ -16,10 +16,6 @@
 namespace lathe::detail {
 namespace {
 
-kernels::channel_shape channels_of(const tensor_type& type, std::int64_t batch) {
-    return {batch, type.dims[2].size() * type.dims[3].size(), type.dims[1].size()};
-}
-
 /// Consecutive pieces of one block of floats.
 class pieces {
 public:
@@ -54,7 +50,7 @@ std::optional<kernels::chunk_moments> moments_of(const given_moments& given, std
 template <class T>
 training_recipe norm_recipe(const batch_norm_op& o, const node& n, std::optional<activation> act,
                             const training_context& c) {
-    const auto image = channels_of(n.type, c.batch);
+    const auto image = kernels::channel_shape::of(n.type, c.batch);
     const kernels::batch_norm_shape shape{image.batch * image.pixels, image.channels};
     const parameter_view scale(o.scale, c.access);
     const parameter_view shift(o.shift, c.access);
@@ -146,7 +142,7 @@ namespace {
 
 template <class T>
 training_recipe gate_recipe(const channel_gate_op& o, const node& n, const training_context& c) {
-    const auto image = channels_of(n.type, c.batch);
+    const auto image = kernels::channel_shape::of(n.type, c.batch);
     const kernels::gate_shape gate{image.batch, image.channels, lathe::shape_of(o.reduce_weight)[0]};
     std::vector<parameter_view> views;
     for (const auto& p : parameters_of(o)) views.emplace_back(*p.ref, c.access);
@@ -267,7 +263,7 @@ training_recipe train(const pool_op& o, const node& n, const training_context& c
 }
 
 training_recipe train(const global_pool_op&, const node& n, const training_context& c) {
-    const auto image = channels_of(c.input_type(n), c.batch);
+    const auto image = kernels::channel_shape::of(c.input_type(n), c.batch);
     training_recipe r;
     with_stored(c.stored(c.input_type(n)), [&]<class T>(T) {
         r.forward = [image](const forward_memory& m) {
@@ -284,7 +280,7 @@ training_recipe train(const global_pool_op&, const node& n, const training_conte
 training_recipe train(const concat_op&, const node& n, const training_context& c) {
     std::vector<std::int64_t> channels;
     for (const auto in : n.inputs) channels.push_back(c.type(in).dims[1].size());
-    const auto image = channels_of(n.type, c.batch);
+    const auto image = kernels::channel_shape::of(n.type, c.batch);
     const std::int64_t rows = image.batch * image.pixels;
     training_recipe r;
     r.gradient_optional = true;

@@ -9,44 +9,15 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <system_error>
 #include <utility>
 
+#include "format/system_file.hpp"
 #include "lathe/core/error.hpp"
 
 namespace lathe {
 namespace {
 
-std::string remedy_for(int code) {
-    switch (code) {
-        case ENOENT: return "check the path; a folder must exist before files are written into it";
-        case EACCES:
-        case EPERM:
-        case EROFS: return "give yourself the permission or choose another place";
-        case ENOSPC:
-        case EDQUOT: return "free some space or choose another disk";
-        case EFBIG: return "raise the limit of the file size (ulimit -f)";
-        case EMFILE:
-        case ENFILE: return "raise the limit of open files (ulimit -n)";
-        default: return {};
-    }
-}
-
-error io_error(const std::filesystem::path& path, std::string_view action, int code) {
-    return {errc::io, path.string(),
-            fmt::format("{}: {}", action, std::generic_category().message(code)), remedy_for(code)};
-}
-
-void write_all(int fd, std::span<const std::byte> bytes, const std::filesystem::path& path) {
-    while (!bytes.empty()) {
-        const ssize_t n = ::write(fd, bytes.data(), bytes.size());
-        if (n < 0) {
-            if (errno == EINTR) continue;
-            throw io_error(path, "cannot be written", errno);
-        }
-        bytes = bytes.subspan(static_cast<std::size_t>(n));
-    }
-}
+using detail::io_error;
 
 /// A file that is deleted again unless it was renamed into place.
 class temporary_file {
@@ -59,7 +30,11 @@ public:
     temporary_file(const temporary_file&) = delete;
     temporary_file& operator=(const temporary_file&) = delete;
 
-    [[nodiscard]] int get() const noexcept { return file_.get(); }
+    void write(std::span<const std::byte> bytes) {
+        if (const int code = detail::write_all(file_.get(), bytes)) {
+            throw io_error(target_, "cannot be written", code);
+        }
+    }
 
     void move_into_place() {
         if (::fsync(file_.get()) != 0) throw io_error(target_, "cannot be synchronised", errno);
@@ -147,18 +122,13 @@ std::string read_file(const std::filesystem::path& path, std::uint64_t max_bytes
 
 void write_file_atomic(const std::filesystem::path& path,
                        std::span<const std::span<const std::byte>> parts) {
-    const auto parent = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
-    const detail::descriptor folder(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!folder.valid()) throw io_error(parent, "the folder cannot be opened", errno);
+    const detail::parent_folder folder(path);
     {
         temporary_file temporary(folder.get(), path);
-        for (const auto part : parts) write_all(temporary.get(), part, path);
+        for (const auto part : parts) temporary.write(part);
         temporary.move_into_place();
     }
-    // EINVAL: this file system has no such call for folders, and nothing more can be done.
-    if (::fsync(folder.get()) != 0 && errno != EINVAL) {
-        throw io_error(parent, "the folder cannot be synchronised", errno);
-    }
+    folder.synchronise();
 }
 
 void write_file_atomic(const std::filesystem::path& path, std::string_view content) {

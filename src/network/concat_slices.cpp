@@ -9,8 +9,6 @@
 namespace lathe::detail {
 namespace {
 
-constexpr std::int64_t highest_kernel = 16;
-
 /// Nothing, or what the kernel applies to its sums.
 bool has_simple_ending(const layer_group& group) {
     if (group.post.empty()) return true;
@@ -21,8 +19,8 @@ bool has_simple_ending(const layer_group& group) {
 
 bool can_leave_room(const network& net, const layer_group& group) {
     const auto* conv = std::get_if<conv2d_op>(&net.at(group.anchor()).operation);
-    return conv != nullptr && conv->groups == 1 && shape_of(conv->weight)[2] <= highest_kernel &&
-           has_simple_ending(group);
+    return conv != nullptr && conv->groups == 1 &&
+           shape_of(conv->weight)[2] <= highest_sliced_kernel && has_simple_ending(group);
 }
 
 /// The only reader of a value, if it is a concat that takes it once.

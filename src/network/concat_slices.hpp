@@ -18,11 +18,13 @@ struct concat_slice {
 };
 using concat_slices = std::map<value_id, concat_slice>;
 
+/// Convolutions with higher kernels make no slices: the engine's own kernel does not take them.
+inline constexpr std::int64_t highest_sliced_kernel = 16;
+
 /// The values that can be: those that nobody but one concat reads, made by a convolution of one
 /// group with at most a relu, relu6 or hard-swish behind it. Its kernel leaves room between the
-/// pixels of its result, so the concat has nothing to copy. Kernels higher than 16 are left out,
-/// the engine's own does not take them. `groups`: all of the network. O(groups + parts of a concat
-/// squared).
+/// pixels of its result, so the concat has nothing to copy. `groups`: all of the network. O(groups
+/// + parts of a concat squared).
 [[nodiscard]] concat_slices find_concat_slices(const network& net,
                                                std::span<const layer_group> groups);
 

@@ -6,12 +6,12 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <string>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "format/system_file.hpp"
 #include "lathe/core/error.hpp"
 #include "lathe/format/file.hpp"
 #include "lathe/search/event_json.hpp"
@@ -22,32 +22,7 @@ namespace {
 
 constexpr std::uint64_t max_log_bytes = std::uint64_t{4} << 30;
 
-error io_error(const std::filesystem::path& path, std::string_view what, int cause,
-               std::string remedy) {
-    return {errc::io, path.string(), fmt::format("{}: {}", what, std::strerror(cause)),
-            std::move(remedy)};
-}
-
-/// Writes all of it; returns errno or 0.
-int write_all(int fd, std::string_view text) {
-    while (!text.empty()) {
-        const ssize_t n = ::write(fd, text.data(), text.size());
-        if (n < 0) {
-            if (errno == EINTR) continue;
-            return errno;
-        }
-        text.remove_prefix(static_cast<std::size_t>(n));
-    }
-    return 0;
-}
-
-void synchronise_folder(const std::filesystem::path& path) {
-    const auto folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
-    const detail::descriptor d(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!d.valid() || ::fsync(d.get()) != 0) {
-        throw io_error(folder, "cannot synchronise the folder", errno, "use another folder");
-    }
-}
+using detail::io_error;
 
 }  // namespace
 
@@ -74,7 +49,7 @@ struct log_store::impl {
             throw error(errc::io, path.string(), "an earlier event could not be synchronised",
                         "open the study again");
         }
-        if (const int cause = write_all(file.get(), text)) {
+        if (const int cause = detail::write_all(file.get(), std::as_bytes(std::span(text)))) {
             cut_back();
             throw io_error(path, "cannot write", cause, "make room, then continue the study");
         }
@@ -156,7 +131,7 @@ log_store log_store::create(const std::filesystem::path& path) {
     }
     i->lock();
     i->add(detail::log_header);
-    synchronise_folder(path);
+    detail::parent_folder(path).synchronise();
     return log_store(std::move(i));
 }
 

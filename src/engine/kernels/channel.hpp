@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "engine/kernels/bf16.hpp"
+#include "lathe/network/tensor_type.hpp"
 
 namespace lathe::kernels {
 
@@ -14,6 +15,11 @@ struct channel_shape {
     std::int64_t batch;
     std::int64_t pixels;  ///< height * width, at least 1
     std::int64_t channels;
+
+    /// Of an image tensor with this many images in place of its symbolic batch.
+    [[nodiscard]] static channel_shape of(const tensor_type& type, std::int64_t batch) {
+        return {batch, type.dims[2].size() * type.dims[3].size(), type.dims[1].size()};
+    }
 };
 
 /// mean_of[n][c] = mean over pixels of src. Forward of global average pooling.

@@ -28,7 +28,7 @@ namespace {
 
 // Weights are packed by this many outputs: [block][source value][block of outputs].
 constexpr std::int64_t block = 16;
-constexpr std::int64_t most_runs = 16;
+constexpr std::int64_t most_runs = dense_highest_kernel;
 constexpr std::int64_t whole_tiles = 48;  // pixels: a multiple of every full tile
 constexpr std::int64_t few_pixels = 8;    // for one thread
 

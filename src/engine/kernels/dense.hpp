@@ -24,7 +24,9 @@ struct dense_shape {
     std::int64_t result_pitch = 0;  ///< floats between the pixels of dst; 0: out_channels
 };
 
-/// Whether dense_forward takes this shape: kernel height at most 16.
+inline constexpr std::int64_t dense_highest_kernel = 16;
+
+/// Whether dense_forward takes this shape: kernel height at most dense_highest_kernel.
 [[nodiscard]] bool has_dense(const dense_shape& shape);
 
 /// Floats of the packed weights and bias: out_channels rounded up to 16 of each.
