@@ -123,7 +123,7 @@ public:
     void fill(std::int32_t x, std::int32_t y, std::int32_t size, float value) noexcept {
         for (std::int32_t v = std::max(0, y); v < std::min(side, y + size); ++v) {
             for (std::int32_t u = std::max(0, x); u < std::min(side, x + size); ++u) {
-                value_[static_cast<std::size_t>(v * side + u)] = value;
+                value_[static_cast<std::size_t>(v) * side + static_cast<std::size_t>(u)] = value;
             }
         }
     }

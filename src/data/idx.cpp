@@ -57,8 +57,8 @@ idx_content<N> read_content(detail::byte_stream& in) {
 
 std::filesystem::path plain_or_packed(const std::filesystem::path& folder,
                                       const std::string& name) {
-    const auto plain = folder / name;
-    const auto packed = folder / (name + ".gz");
+    auto plain = folder / name;
+    auto packed = folder / (name + ".gz");
     std::error_code unreadable;
     if (std::filesystem::exists(plain, unreadable)) return plain;
     if (std::filesystem::exists(packed, unreadable)) return packed;

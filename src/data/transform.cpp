@@ -41,7 +41,8 @@ normalization measure_normalization(const dataset_ref& data,
             }
         }
     }
-    const double n = static_cast<double>(elements / channels) * static_cast<double>(indices.size());
+    const std::size_t pixels = elements / channels;
+    const double n = static_cast<double>(pixels) * static_cast<double>(indices.size());
     normalization scale;
     for (std::size_t c = 0; c < channels; ++c) {
         const double mean = static_cast<double>(sum[c]) / n;

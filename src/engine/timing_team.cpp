@@ -37,7 +37,7 @@ stream_team::stream_team(const std::vector<std::vector<int>>& cores) {
     for (std::size_t s = 0; s < cores.size(); ++s) {
         try {
             threads_.emplace_back(
-                [this, s](std::stop_token stop) { serve(std::move(stop), static_cast<int>(s)); });
+                [this, s](const std::stop_token& stop) { serve(stop, static_cast<int>(s)); });
         } catch (const std::system_error& e) {
             throw error(errc::unsupported, "timing",
                         fmt::format("thread {} of {} streams cannot be made: {}", s + 1,
@@ -64,7 +64,7 @@ void stream_team::run(const std::function<void(int)>& work) {
     finished_.wait(lock, [this] { return busy_ == 0; });
 }
 
-void stream_team::serve(std::stop_token stop, int stream) {
+void stream_team::serve(const std::stop_token& stop, int stream) {
     std::uint64_t served = 0;
     std::unique_lock lock(mutex_);
     while (wake_.wait(lock, stop, [&] { return turn_ != served; })) {

@@ -31,7 +31,7 @@ public:
     [[nodiscard]] bool pinned() const noexcept { return pinned_; }
 
 private:
-    void serve(std::stop_token stop, int stream);
+    void serve(const std::stop_token& stop, int stream);
 
     std::mutex mutex_;
     std::condition_variable_any wake_;

@@ -150,7 +150,7 @@ csv_writer& csv_writer::integer(std::int64_t value) {
     return *this;
 }
 
-csv_writer& csv_writer::empty() {
+csv_writer& csv_writer::blank() {
     next_cell();
     return *this;
 }

@@ -149,7 +149,7 @@ std::string front_csv(const search_report& report, const study_ledger& ledger) {
             if (e.known()) {
                 csv.number(e.value).number(e.low).number(e.high);
             } else {
-                csv.empty().empty().empty();
+                csv.blank().blank().blank();
             }
         }
         csv.end_row();

@@ -21,7 +21,7 @@ csv_table parse(std::string text) { return parse_csv(std::move(text), "t.csv"); 
 TEST_CASE("a table is written with quotes where they are needed") {
     csv_writer w({"name", "x", "n"});
     w.text("plain").number(0.1).integer(-3).end_row();
-    w.text("a,\"b\"\nc").number(1e300).empty().end_row();
+    w.text("a,\"b\"\nc").number(1e300).blank().end_row();
     CHECK(w.str() == "name,x,n\nplain,0.1,-3\n\"a,\"\"b\"\"\nc\",1e+300,\n");
 }
 

@@ -24,7 +24,7 @@ public:
     csv_writer& number(double value);
     csv_writer& integer(std::int64_t value);
     /// A cell without a value.
-    csv_writer& empty();
+    csv_writer& blank();
     /// Throws internal when the row has not one cell per column.
     void end_row();
 
