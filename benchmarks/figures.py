@@ -70,7 +70,10 @@ def fingerprint():
 
 
 def sources():
-    """The last commit that changed what is measured; None when there are changes on top of it."""
+    """The last commit that changed what is measured; None with changes on top of it, or without git's folder."""
+    if not (HERE.parent / ".git").exists():
+        return None
+
     def git(*arguments):
         return subprocess.run(["git", "-C", HERE.parent, *arguments], check=True, capture_output=True,
                               text=True).stdout.strip()

@@ -47,9 +47,12 @@ foreach(component ${lathe_components})
 endforeach()
 
 # The oneDNN that cmake/setup.sh fetched is nowhere else on the machine, so it goes along.
-if(LATHE_ENGINE AND dnnl_DIR MATCHES "^${PROJECT_SOURCE_DIR}/.deps/")
-  set(onednn_bundled ON)
-  install(DIRECTORY ${PROJECT_SOURCE_DIR}/.deps/onednn/ DESTINATION ${onednn_dir}
+set(fetched_onednn ${PROJECT_SOURCE_DIR}/.deps/onednn)
+if(LATHE_ENGINE)
+  cmake_path(IS_PREFIX fetched_onednn "${dnnl_DIR}" onednn_bundled)
+endif()
+if(onednn_bundled)
+  install(DIRECTORY ${fetched_onednn}/ DESTINATION ${onednn_dir}
           PATTERN installed.txt EXCLUDE)
 endif()
 if(TARGET lathe_program)

@@ -17,8 +17,9 @@ else()
 endif()
 
 add_library(lathe_flags INTERFACE)
-# Decision arithmetic must give the same bits on every compiler: no contraction, no fast-math, no -march.
-target_compile_options(lathe_flags INTERFACE -ffp-contract=off)
+# Decision arithmetic must give the same bits on every compiler: no contraction, no -march,
+# no fast-math even where the flags of the project that adds this one have it.
+target_compile_options(lathe_flags INTERFACE -fno-fast-math -ffp-contract=off)
 if(LATHE_DEVELOPER)
   target_compile_options(lathe_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion
                                                -Wno-sign-conversion -Werror)

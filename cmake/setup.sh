@@ -12,7 +12,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 packages=(ca-certificates ccache cmake g++ libboost-graph-dev libcli11-dev libeigen3-dev libfmt-dev
           libhwy-dev libonnx-dev libprotobuf-dev ninja-build nlohmann-json3-dev
           protobuf-compiler python3-venv zlib1g-dev)
-for_tests=(binutils catch2 clang-19 git libbenchmark-dev libopenmpi-dev openmpi-bin)
+for_tests=(binutils catch2 clang-19 git libbenchmark-dev libopenmpi-dev locales openmpi-bin)
 case "${1:-}" in
   --tests) packages+=("${for_tests[@]}") ;;
   --benchmarks) packages+=("${for_tests[@]}" libpagmo-dev) ;;
@@ -30,7 +30,8 @@ step() {
   local what=$1
   shift
   echo "setup: $what"
-  if ! "$@" >>"$log" 2>&1; then
+  "$@" >>"$log" 2>&1 &  # bash suspends 'set -e' within a condition, not within a job
+  if ! wait $!; then
     echo "setup: $what failed; the end of $log:" >&2
     tail -n 20 "$log" >&2
     exit 1

@@ -6,6 +6,8 @@
 # out/quickstart unless given, and an earlier one of that name is moved aside. LATHE_PROGRAM names a
 # program that is built already.
 set -euo pipefail
+out=${1:+$(realpath -m -- "$1")}  # as the caller's folder has it
+case "${LATHE_PROGRAM:-}" in */*) LATHE_PROGRAM=$(realpath -- "$LATHE_PROGRAM") ;; esac
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 if [ -z "${LATHE_PROGRAM:-}" ]; then
@@ -19,7 +21,9 @@ if [ -z "${LATHE_PROGRAM:-}" ]; then
   LATHE_PROGRAM=build/release/lathe
 fi
 
-out=${1:-out/quickstart}
+if [ -z "$out" ]; then
+  out=out/quickstart
+fi
 if [ $# -eq 0 ] && [ -e "$out" ]; then
   aside=$out-$(date +%Y%m%d-%H%M%S)
   mv "$out" "$aside"

@@ -2,6 +2,7 @@
 #include "lathe/cli/command_line.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <functional>
 #include <ostream>
 
@@ -10,6 +11,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/interrupt.hpp"
+#include "format/utf8.hpp"
 #include "lathe/core/error.hpp"
 #include "lathe/core/text.hpp"
 #include "lathe/core/version.hpp"
@@ -72,9 +74,7 @@ private:
         sub->callback([this, run = std::move(run)] { chosen_ = run; });
     }
 
-    void add_run_options(CLI::App* sub) {
-        sub->add_option("--threads", given_.search.threads, "threads for training and evaluation")
-            ->check(CLI::Range(1, 4096));
+    void add_json(CLI::App* sub) {
         sub->add_flag("--json", given_.json,
                       "progress and result as JSON lines on standard output");
     }
@@ -83,15 +83,18 @@ private:
         CLI::App* search = app_.add_subcommand("search", "train, search, choose and export");
         search->add_option("SPEC", given_.search.spec, "specification (JSON)")->required();
         search->add_option("--out", given_.search.folder, "new folder for the results")->required();
-        add_run_options(search);
+        search
+            ->add_option("--threads", given_.search.threads, "threads for training and evaluation")
+            ->check(CLI::Range(1, 4096));
+        add_json(search);
         on(search, [](const options& o, std::ostream& out, progress& show) {
             return search_command(o.search, out, show);
         });
         CLI::App* resume = app_.add_subcommand("resume", "continue an interrupted search");
         resume->add_option("DIR", given_.search.folder, "folder of the study")->required();
-        add_run_options(resume);
+        add_json(resume);
         on(resume, [](const options& o, std::ostream& out, progress& show) {
-            return resume_command(o.search, out, show);
+            return resume_command(o.search.folder, out, show);
         });
     }
 
@@ -120,7 +123,9 @@ private:
         sample->add_option("-n,--members", given_.members, "how many")
             ->check(CLI::Range(std::int64_t{1}, std::int64_t{1000000}))
             ->capture_default_str();
-        sample->add_option("--seed", given_.seed, "seed")->capture_default_str();
+        sample->add_option("--seed", given_.seed, "seed")
+            ->check(CLI::NonNegativeNumber)
+            ->capture_default_str();
         on(sample, [](const options& o, std::ostream& out, progress&) {
             return sample_space_command(o.preset, o.members, o.seed, out);
         });
@@ -146,10 +151,10 @@ private:
         table->add_option("--optimizer", to.optimizer, "search strategy")->required();
         table->add_option("--evals", to.evaluations, "evaluations of a run")
             ->required()
-            ->check(CLI::PositiveNumber);
+            ->check(CLI::Range(1, 1000000000));
         table->add_option("--seeds", to.seeds, "runs, with the seeds 1, 2, ...")
             ->required()
-            ->check(CLI::PositiveNumber);
+            ->check(CLI::Range(1, 1000000));
         table->add_option("--ref-acc", to.goals.reference_accuracy,
                           "accuracy where the hypervolume ends (default: the worst)");
         table->add_option("--ref-cost", to.goals.reference_cost,
@@ -178,28 +183,20 @@ void check_command(const std::vector<std::string>& arguments) {
                 near.empty() ? "see 'lathe --help'" : fmt::format("did you mean '{}'?", near));
 }
 
-/// One message, in the form that the caller asked for.
-int tell(std::ostream& out, std::ostream& err, bool json, int code, const std::string& message) {
-    if (json) {
-        out << to_json(json_object{{"event", "error"}, {"exit_code", code}, {"message", message}})
-            << '\n';
-    } else {
-        err << "lathe: " << message << '\n';
-    }
+int tell(std::ostream& err, int code, std::string_view message) {
+    err << "lathe: " << message << '\n';
     return code;
 }
 
-}  // namespace
-
-int run_command_line(const std::vector<std::string>& arguments, std::ostream& out,
-                     std::ostream& err, bool terminal) {
+int run(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err,
+        bool terminal) {
     parser parse;
     try {
         check_command(arguments);
         std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
         parse.app().parse(std::move(reversed));
     } catch (const error& e) {
-        return tell(out, err, false, code_of(e.code()), e.what());
+        return tell(err, code_of(e.code()), e.what());
     } catch (const CLI::ParseError& e) {
         return parse.app().exit(e, out, err) == 0 ? exit_code::ok : exit_code::bad_input;
     }
@@ -208,15 +205,36 @@ int run_command_line(const std::vector<std::string>& arguments, std::ostream& ou
                                  : terminal ? progress_style::terminal
                                             : progress_style::lines;
     progress show(json ? out : err, style);
+    const auto ended = [&](int code, std::string_view message) {
+        show.leave_line();
+        show.event(
+            {{"event", "error"}, {"exit_code", code}, {"message", detail::made_utf8(message)}});
+        return json ? code : tell(err, code, message);
+    };
     try {
         return parse.chosen()(parse.given(), out, show);
     } catch (const error& e) {
-        return tell(out, err, json, code_of(e.code()), e.what());
+        return ended(code_of(e.code()), e.what());
     } catch (const interruption& e) {
-        return tell(out, err, json, exit_code::interrupted, e.what());
+        return ended(exit_code::interrupted, e.what());
+    } catch (const std::filesystem::filesystem_error& e) {
+        return ended(exit_code::bad_input,
+                     e.path1().string() + ": cannot be used: " + e.code().message());
     } catch (const std::exception& e) {
-        return tell(out, err, json, exit_code::internal_error, e.what());
+        return ended(exit_code::internal_error, e.what());
     }
+}
+
+}  // namespace
+
+int run_command_line(const std::vector<std::string>& arguments, std::ostream& out,
+                     std::ostream& err, bool terminal) {
+    const int code = run(arguments, out, err, terminal);
+    if (out.flush() || code != exit_code::ok) return code;
+    return tell(
+        err, exit_code::bad_input,
+        "standard output: not all could be written; is the disk full? What the command wrote "
+        "into files is complete");
 }
 
 }  // namespace lathe::cli

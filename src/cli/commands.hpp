@@ -14,12 +14,12 @@ namespace lathe::cli {
 
 struct search_arguments {
     std::string spec;    ///< for search
-    std::string folder;  ///< --out, or of the study to resume
+    std::string folder;  ///< for the results
     int threads = 0;     ///< 0: as the specification says
 };
 
 int search_command(const search_arguments& arguments, std::ostream& out, progress& show);
-int resume_command(const search_arguments& arguments, std::ostream& out, progress& show);
+int resume_command(const std::string& folder, std::ostream& out, progress& show);
 
 int check_spec_command(const std::string& file, std::ostream& out);
 

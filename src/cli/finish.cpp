@@ -166,7 +166,6 @@ search_report finish(const search_spec& spec, const preset_space& preset, search
         if (!s.choice.chosen()) std::filesystem::remove(file);
         report.scenarios.push_back(std::move(s));
     }
-    show.end("report written to " + folder.path().string());
     return report;
 }
 

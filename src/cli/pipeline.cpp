@@ -30,9 +30,19 @@ training_point point_of(const training_progress& p) {
     return {p.seconds / 60.0, p.accuracy_first, p.accuracy_last};
 }
 
+/// As a POSIX shell reads it back.
+std::string shell_word(const std::string& text) {
+    constexpr std::string_view plain =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789%+,-./:=@_";
+    if (text.find_first_not_of(plain) == std::string::npos) return text;
+    std::string word = "'";
+    for (const char c : text) word += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    return word + "'";
+}
+
 interruption interruption_of(const study_folder& folder, std::string_view phase) {
-    return interruption(fmt::format("{} was interrupted; continue with 'lathe resume {}'", phase,
-                                    folder.path().string()));
+    return interruption(fmt::format("{} was interrupted; continue with: lathe resume {}", phase,
+                                    shell_word(folder.path().string())));
 }
 
 /// Points of this session follow those of earlier ones that are not repeated.
@@ -161,6 +171,7 @@ std::vector<training_point> train(const search_spec& spec, const preset_space& s
         weights, space.sampler(spec.training.random_members), data, settings, probe,
         stop.get_token());
     std::vector<training_point> points = curve.finish();
+    if (ctrl_c.seen()) throw interruption_of(folder, "the training");
     // Of an earlier session where this one had nothing left to train.
     const training_point last = points.empty() ? training_point{} : points.back();
     show.end(
@@ -168,7 +179,6 @@ std::vector<training_point> train(const search_spec& spec, const preset_space& s
                     "{:.1f} % (smallest)",
                     report.last.step, duration_text(report.last.seconds),
                     100.0 * last.largest_accuracy, 100.0 * last.smallest_accuracy));
-    if (ctrl_c.seen()) throw interruption_of(folder, "the training");
     return points;
 }
 
@@ -211,11 +221,10 @@ search_result search(const search_parts& parts, const search_spec& spec, any_sto
     const bool stopped = ctrl_c->seen();
     ctrl_c.reset();  // a choice that is cut off is made anew by resume
     const study_ledger& ledger = s.ledger();
+    if (stopped) return {ledger, {}, stop_reason::requested, optimizer.levels()};
     show.end(fmt::format("{} networks measured, {} refused, {} failed, {} on the front",
                          ledger.count(trial_status::evaluated), ledger.count(trial_status::refused),
                          ledger.count(trial_status::failed), ledger.front_size()));
-
-    if (stopped) return {ledger, {}, stop_reason::requested, optimizer.levels()};
 
     show.begin("choice");
     any_cost_model fresh = parts.fresh;
@@ -241,6 +250,17 @@ fingerprint machine_and_libraries() {
     return machine;
 }
 
+namespace {
+
+/// Of what measured times depend on. A new kernel does not make them worthless.
+hash64 machine_key() {
+    fingerprint machine = machine_and_libraries();
+    machine.os.clear();
+    return hash_of(machine);
+}
+
+}  // namespace
+
 search_report run_main_job(const main_job& job, search_images& images, log_store& store,
                            progress& show) {
     const preset_space space = space_for(job.spec, images);
@@ -265,7 +285,7 @@ search_report run_main_job(const main_job& job, search_images& images, log_store
         {any_cost_model(size), any_cost_model(memory), any_cost_model(latency)},
         any_cost_model(fresh),
         space.largest(),
-        judge.content()};
+        hasher().add(judge.content()).add(machine_key()).value()};
     search_result found = search(parts, job.spec, any_store(store), show);
     if (found.why == stop_reason::requested) throw interruption_of(job.folder, "the search");
     found.stages = judge.report();
@@ -274,6 +294,7 @@ search_report run_main_job(const main_job& job, search_images& images, log_store
                                   judge.exact(), found, show);
     report.training = training;
     write_report(job.folder, report, found.ledger);
+    show.end("report written to " + job.folder.path().string());
     return report;
 }
 

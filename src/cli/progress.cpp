@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/progress.hpp"
 
+#include <sys/ioctl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cmath>
 #include <ostream>
 
 #include <fmt/format.h>
+
+#include "format/utf8.hpp"
 
 namespace lathe::cli {
 namespace {
@@ -22,7 +27,22 @@ std::chrono::duration<double> interval_of(progress_style style) {
     return {};
 }
 
+/// One less than the terminal has, whose cursor would go on to the next line.
+std::size_t columns_of_terminal() {
+    winsize size{};
+    if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col < 2) return 79;
+    return size.ws_col - 1U;
+}
+
 }  // namespace
+
+std::string_view fitting(std::string_view text, std::size_t columns) {
+    std::size_t bytes = 0;
+    for (; columns > 0 && bytes < text.size(); --columns) {
+        bytes += std::max<std::size_t>(1, detail::leading_character(text.substr(bytes)));
+    }
+    return text.substr(0, bytes);
+}
 
 std::string duration_text(double seconds) {
     if (seconds < 100.0) return fmt::format("{:.0f} s", seconds);
@@ -50,7 +70,11 @@ void progress::update(double share, std::string_view detail, std::optional<doubl
 
 void progress::end(std::string_view detail) {
     show(1.0, detail, std::nullopt);
-    if (style_ == progress_style::terminal) *out_ << '\n' << std::flush;
+    leave_line();
+}
+
+void progress::leave_line() {
+    if (line_width_ > 0) *out_ << '\n' << std::flush;
     line_width_ = 0;
 }
 
@@ -63,7 +87,7 @@ void progress::show(double share, std::string_view detail, std::optional<double>
         json_object o{{"event", "progress"},
                       {"phase", phase_},
                       {"share", share},
-                      {"detail", std::string(detail)}};
+                      {"detail", detail::made_utf8(detail)}};
         if (left) o.append("seconds_left", *left);
         event(o);
         return;
@@ -74,6 +98,7 @@ void progress::show(double share, std::string_view detail, std::optional<double>
         *out_ << line << '\n' << std::flush;
         return;
     }
+    line.resize(fitting(line, columns_of_terminal()).size());
     const std::size_t width = line.size();
     if (width < line_width_) line.append(line_width_ - width, ' ');
     line_width_ = width;

@@ -29,6 +29,8 @@ public:
     void update(double share, std::string_view detail, std::optional<double> seconds_left);
     /// The phase is over.
     void end(std::string_view detail);
+    /// What is written next begins on a line of its own, wherever the phase is.
+    void leave_line();
     /// A JSON object for programs; people do not see it.
     void event(const json_object& object);
     [[nodiscard]] progress_style style() const noexcept { return style_; }
@@ -43,6 +45,8 @@ private:
     std::size_t line_width_ = 0;
 };
 
+/// The beginning of the text that fits into `columns`; whole characters of UTF-8, one column each.
+[[nodiscard]] std::string_view fitting(std::string_view text, std::size_t columns);
 /// "45 s", "12 min", "3.2 h".
 [[nodiscard]] std::string duration_text(double seconds);
 /// What is left at the pace so far; nothing before there is a pace.

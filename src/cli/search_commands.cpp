@@ -5,6 +5,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/pipeline.hpp"
+#include "format/utf8.hpp"
 #include "lathe/cli/command_line.hpp"
 #include "lathe/constraint/limit.hpp"
 #include "lathe/core/error.hpp"
@@ -36,19 +37,21 @@ std::string result_text(const scenario_report& s, const study_folder& folder) {
     return text;
 }
 
+std::string text_of(const std::filesystem::path& path) { return detail::made_utf8(path.string()); }
+
 json_object result_json(const search_report& report, const study_folder& folder, int code) {
     json_array scenarios;
     for (const scenario_report& s : report.scenarios) {
         json_object o{{"scenario", s.choice.scenario},
                       {"chosen", s.choice.chosen()},
                       {"explanation", s.choice.explanation}};
-        if (!s.onnx.empty()) o.append("onnx", (folder.path() / s.onnx).string());
+        if (!s.onnx.empty()) o.append("onnx", text_of(folder.path() / s.onnx));
         scenarios.emplace_back(std::move(o));
     }
     return {{"event", "result"},
             {"exit_code", code},
-            {"folder", folder.path().string()},
-            {"report", (folder.path() / "report.html").string()},
+            {"folder", text_of(folder.path())},
+            {"report", text_of(folder.path() / "report.html")},
             {"scenarios", std::move(scenarios)}};
 }
 
@@ -74,9 +77,8 @@ std::filesystem::path located(const std::filesystem::path& data, const std::file
     return std::filesystem::absolute(!exists(data) && exists(beside) ? beside : data);
 }
 
-main_job make_job(search_spec spec, const study_folder& folder, int threads) {
-    if (threads == 0) threads = spec.training.threads;
-    if (threads == 0) threads = this_machine().cores;
+main_job make_job(search_spec spec, const study_folder& folder) {
+    const int threads = spec.training.threads > 0 ? spec.training.threads : this_machine().cores;
     return {std::move(spec), folder, threads};
 }
 
@@ -94,7 +96,8 @@ int search_command(const search_arguments& arguments, std::ostream& out, progres
     search_spec spec = read_checked(text, arguments.spec);
     // Absolute, so that the study can be resumed from any folder.
     if (!spec.data.path.empty()) spec.data.path = located(spec.data.path, arguments.spec);
-    const main_job job = make_job(std::move(spec), folder, arguments.threads);
+    if (arguments.threads > 0) spec.training.threads = arguments.threads;
+    const main_job job = make_job(std::move(spec), folder);
     // Everything that can be wrong with the input is found before the folder is made.
     search_images images =
         naming(arguments.spec, [&] { return search_images(job.spec.data); });
@@ -103,11 +106,10 @@ int search_command(const search_arguments& arguments, std::ostream& out, progres
     return run_and_tell(job, images, store, out, show);
 }
 
-int resume_command(const search_arguments& arguments, std::ostream& out, progress& show) {
-    const study_folder folder(arguments.folder);
+int resume_command(const std::string& path, std::ostream& out, progress& show) {
+    const study_folder folder(path);
     const json_value text = folder.read_spec();
-    const main_job job =
-        make_job(read_checked(text, folder.spec().string()), folder, arguments.threads);
+    const main_job job = make_job(read_checked(text, folder.spec().string()), folder);
     log_store store = folder.resume();
     search_images images(job.spec.data);
     return run_and_tell(job, images, store, out, show);

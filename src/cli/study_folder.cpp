@@ -57,6 +57,12 @@ void set(json_value& spec, const char* section, const char* key, json_value valu
 
 }  // namespace
 
+study_folder::study_folder(fs::path path) : path_(std::move(path)) {
+    if (path_.empty()) {
+        throw error(errc::bad_input, "folder", "its name is empty", "name the folder of the study");
+    }
+}
+
 log_store study_folder::create(json_value spec_value, const fs::path& data, int threads) const {
     for (const fs::path& existing : {spec(), log()}) {
         if (fs::exists(fs::symlink_status(existing))) {

@@ -13,7 +13,8 @@ namespace lathe::cli {
 
 class study_folder {
 public:
-    explicit study_folder(std::filesystem::path path) : path_(std::move(path)) {}
+    /// Throws bad_input for an empty path.
+    explicit study_folder(std::filesystem::path path);
 
     /// Makes the folder with a copy of the specification that can be resumed from anywhere: its
     /// "data.path" becomes `data` unless that is empty, its "training.threads" `threads`. Throws

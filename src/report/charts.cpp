@@ -133,6 +133,11 @@ std::string front_figure(const search_report& report, const study_ledger& ledger
     y.choose_unit(ledger);
     const auto front = ledger.front();
     const auto on_front = [&](const trial& t) { return std::ranges::binary_search(front, t.id); };
+    const auto chosen = [&](const trial& t) {
+        return std::ranges::any_of(report.scenarios, [&](const scenario_report& s) {
+            return s.choice.chosen() && s.choice.member->id == t.id;
+        });
+    };
 
     struct shown {
         const trial* t;
@@ -144,8 +149,9 @@ std::string front_figure(const search_report& report, const study_ledger& ledger
         const estimate ey = find_metric(t.metrics, y.id);
         if (!ex.known() || !ey.known()) continue;
         points.push_back({&t, ex, ey});
-        x.cover(ex, on_front(t));
-        y.cover(ey, on_front(t));
+        const bool marked = on_front(t) || chosen(t);
+        x.cover(ex, marked);
+        y.cover(ey, marked);
     }
     if (points.empty()) return "<p>No network was measured in both of the first objectives.</p>\n";
     // What matters most is drawn last.

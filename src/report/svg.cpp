@@ -97,7 +97,10 @@ chart_axis axis_over(std::string title, std::span<const double> values, bool fro
     }
     if (!(low <= high)) return {std::move(title), 0.0, 1.0};
     double room = 0.05 * (high - low);
-    if (room == 0.0) room = std::max(0.5 * std::abs(high), 0.5);
+    // Of values that differ by rounding alone, steps between ticks would be lost in the next
+    // rounding.
+    const bool equal = high - low <= 1e-9 * std::max(std::abs(low), std::abs(high));
+    if (equal) room = std::max(0.5 * std::abs(high), 0.5);
     return {std::move(title), from_zero ? 0.0 : low - room, high + room};
 }
 

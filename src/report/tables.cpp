@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <cmath>
 
 #include "lathe/core/version.hpp"
 #include "lathe/format/csv.hpp"
@@ -40,7 +41,7 @@ json_array limits_json(const std::vector<limit_result>& limits) {
                       {"bound", r.bound.value}};
         if (r.value.known()) {
             o.append("value", to_json_value(metric_estimate{r.bound.metric, r.value}));
-            o.append("margin", r.margin);
+            if (std::isfinite(r.margin)) o.append("margin", r.margin);
         }
         list.emplace_back(std::move(o));
     }

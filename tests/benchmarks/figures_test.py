@@ -5,6 +5,7 @@ import json
 import sys
 import tempfile
 import unittest
+import unittest.mock
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
@@ -56,6 +57,10 @@ class Machinery(unittest.TestCase):
         self.path.write_text(json.dumps(stored))
         self.assertEqual(recomputed([self.ratio], figures.Results(self.path)), ["ratio"])
         self.assertEqual(recomputed([], figures.Results(self.path)), ["ratio"])
+
+    def test_an_unpacked_release_has_no_commit(self):
+        with unittest.mock.patch.object(figures, "HERE", self.path.parent):
+            self.assertIsNone(figures.sources())
 
     def test_a_figure_that_is_no_number_is_not_stored(self):
         with self.assertRaises(ValueError):

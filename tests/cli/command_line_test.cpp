@@ -76,8 +76,31 @@ TEST_CASE("what people type wrong is explained, with exit code 2") {
     CHECK_THAT(preset.err, Contains("did you mean 'mobile28'"));
     CHECK(run({"space", "show", "mobile28", "--member", "1.2"}).code == bad_input);
     CHECK(run({"resume", "no-such-folder"}).code == bad_input);
+    CHECK_THAT(run({"resume", ""}).err, Contains("its name is empty"));
+    CHECK_THAT(run({"resume", "no-such-folder", "--threads", "1"}).err, Contains("--threads"));
+    const answer too_long = run({"resume", std::string(5000, 'x')});
+    CHECK(too_long.code == bad_input);
+    CHECK_THAT(too_long.err, Contains("name too long"));
+    for (const char* wrong : {"-4", "0", "1e12", "x"}) {
+        INFO(wrong);
+        for (const char* option : {"--evals", "--seeds"}) {
+            const answer a = run({"bench", "table", "t.csv", "--acc", "a", "--optimizer", "random",
+                                  "--evals", "1", "--seeds", "1", option, wrong});
+            CHECK(a.code == bad_input);
+            CHECK_THAT(a.err, Contains(option));
+        }
+    }
     CHECK(run({"--help"}).code == ok);
     CHECK_THAT(run({"--version"}).out, Contains("."));
+}
+
+TEST_CASE("results that nobody gets are no success") {
+    struct : std::streambuf {  // takes nothing, as a full disk
+    } full;
+    std::ostream out(&full);
+    std::ostringstream err;
+    CHECK(run_command_line({"space", "count", "mobile28"}, out, err, false) == bad_input);
+    CHECK_THAT(err.str(), Contains("standard output"));
 }
 
 TEST_CASE("doctor: the machine, what the engine uses of it, and its noise") {
@@ -244,8 +267,31 @@ TEST_CASE("a search from specification to files; a second one does not overwrite
 
     // Nothing is left to do but the choice and the files.
     const std::string log = read_file(out / "study.log", 1 << 20);
-    CHECK(run({"resume", out.string(), "--threads", "1"}).code == ok);
+    CHECK(run({"resume", out.string()}).code == ok);
     CHECK(read_file(out / "study.log", 1 << 20) == log);
+}
+
+TEST_CASE("a folder's name may be any bytes, JSON is UTF-8") {
+    const temporary_folder folder;
+    const fs::path out = folder / "o\xFFut";
+    const std::string spec =
+        write_spec(folder, tiny_spec(R"({"latency_p50": "<= 1s"})", 1)).string();
+    const auto last_line = [&] {
+        const answer a = run({"search", spec, "--out", out.string(), "--threads", "1", "--json"});
+        std::istringstream lines(a.out);
+        json_value last;
+        for (std::string line; std::getline(lines, line);) last = parse_json(line, "output");
+        return std::pair(a.code, last);
+    };
+    const auto [code, result] = last_line();
+    CHECK(code == ok);
+    CHECK_THAT(json_reader(result, "output").get<std::string>("folder"),
+               Contains("o\xEF\xBF\xBDut"));
+    CHECK(fs::exists(out / "report.html"));
+    const auto [again, refused] = last_line();
+    CHECK(again == bad_input);
+    CHECK_THAT(json_reader(refused, "output").get<std::string>("message"),
+               Contains("o\xEF\xBF\xBDut: there is a study already"));
 }
 
 TEST_CASE("levels and stages go from the specification to the report, and through a resume") {
@@ -280,7 +326,7 @@ TEST_CASE("levels and stages go from the specification to the report, and throug
     CHECK_THAT(read_file(out / "report.html", 1 << 24), Contains("levels") && Contains("went on"));
 
     const std::string log = read_file(out / "study.log", 1 << 20);
-    CHECK(run({"resume", out.string(), "--threads", "1"}).code == ok);
+    CHECK(run({"resume", out.string()}).code == ok);
     CHECK(read_file(out / "study.log", 1 << 20) == log);
     const json_value again = read_json(out / "study.json");
     json_reader second(again, "study.json");
@@ -384,7 +430,7 @@ TEST_CASE("kill -9 during training: resume trains and searches to the end") {
         start("search\n" + spec.string() + "\n--out\n" + out.string() + "\n--threads\n1");
     REQUIRE(kill_when(child, [&] { return fs::exists(out / "study.log"); }));
     CHECK_FALSE(fs::exists(out / "report.html"));
-    CHECK(run({"resume", out.string(), "--threads", "1"}).code == ok);
+    CHECK(run({"resume", out.string()}).code == ok);
     CHECK(fs::exists(out / "phone.onnx"));
 }
 
@@ -400,7 +446,7 @@ TEST_CASE("kill -9 during the search: what was measured is kept, the rest is mea
     }));
     const auto before = events_of(out / "study.log");
     REQUIRE(before.size() >= 2);
-    CHECK(run({"resume", out.string(), "--threads", "1"}).code == ok);
+    CHECK(run({"resume", out.string()}).code == ok);
     const auto after = events_of(out / "study.log");
     CHECK(after.size() == 8);
     CHECK(std::equal(before.begin(), before.end(), after.begin()));

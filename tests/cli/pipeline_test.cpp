@@ -196,6 +196,21 @@ TEST_CASE("progress lines: not too many, terminal lines are written over whole")
     const std::size_t second = text.rfind('\r');
     CHECK(text.size() - second >= second);
     CHECK(text.back() == '\n');
+
+    // An error in the middle of a phase begins on a line of its own, and only then.
+    terminal.begin("search");
+    terminal.leave_line();
+    terminal.leave_line();
+    CHECK(screen.str().ends_with("begins\n"));
+    CHECK_FALSE(screen.str().ends_with("\n\n"));
+}
+
+TEST_CASE("a line is cut where the terminal ends, not within a character") {
+    CHECK(fitting("training", 80) == "training");
+    CHECK(fitting("training", 5) == "train");
+    CHECK(fitting("training", 0).empty());
+    CHECK(fitting("h\xC3\xB6he", 2) == "h\xC3\xB6");
+    CHECK(fitting("\xFF\xC3", 9) == "\xFF\xC3");
 }
 
 }  // namespace

@@ -180,6 +180,18 @@ TEST_CASE("study.json holds choices with margins and reads back") {
     CHECK(reader.at("front").elements().size() == f.s.ledger().front().size());
 }
 
+TEST_CASE("study.json leaves out a margin that is no number") {
+    finished f;
+    REQUIRE_FALSE(f.report.scenarios[0].choice.limits.empty());
+    f.report.scenarios[0].choice.limits[0].margin = -HUGE_VAL;  // of a limit next to nothing
+    json_value value;
+    REQUIRE_NOTHROW(value = parse_json(to_json(study_json(f.report, f.s.ledger())), "study.json"));
+    json_reader study(value, "study.json");
+    json_reader limit(study.at("choices").elements()[0].at("limits").elements()[0]);
+    CHECK(limit.find("value"));
+    CHECK_FALSE(limit.find("margin"));
+}
+
 TEST_CASE("study.json tells what levels and stages were given and used") {
     finished f;
     const json_value none = study_json(f.report, f.s.ledger());
@@ -226,6 +238,11 @@ TEST_CASE("ticks are round and inside the axis") {
     const auto axis = detail::axis_over("x", one, false);
     CHECK(axis.low < 5.0);
     CHECK(axis.high > 5.0);
+    // What differs by rounding alone still has an axis with ticks, and few of them.
+    const std::vector<double> near = {1e6, std::nextafter(1e6, 2e6), std::nextafter(1e6, 0.0)};
+    const auto list = detail::ticks(detail::axis_over("x", near, false), 6);
+    CHECK(list.size() >= 2);
+    CHECK(list.size() <= 13);
     CHECK(detail::axis_over("x", {}, false).high > detail::axis_over("x", {}, false).low);
 }
 

@@ -10,6 +10,7 @@ import json
 import re
 import subprocess
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 
 LAYER = {
@@ -42,8 +43,11 @@ class Tree:
                 ["git", "-C", root, "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
                 check=True, capture_output=True, text=True).stdout
             paths = sorted(set(listing.split("\0")) - {""})
-        else:  # an unpacked release
-            paths = sorted(str(p.relative_to(self.root)) for p in self.root.rglob("*"))
+        else:  # an unpacked release, perhaps built in
+            made = [line.strip("/") for line in (self.root / ".gitignore").read_text().split()]
+            inside = (p.relative_to(self.root) for p in self.root.rglob("*"))
+            paths = sorted(str(p) for p in inside
+                           if not any(fnmatch(part, name) for part in p.parts for name in made))
         self.files = [Path(p) for p in paths if (self.root / p).is_file()]
 
     def text(self, path):

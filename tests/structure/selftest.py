@@ -19,7 +19,7 @@ CPP = f"// {check.SPDX}\n"
 SOUND = {
     "CMakeLists.txt": f"# {check.SPDX}\n",
     "CMakePresets.json": '{"configurePresets": [{"name": "dev"}, {"name": "base", "hidden": true}]}',
-    "LICENSE": "", "CONTRIBUTING.md": "", "CHANGELOG.md": "", ".gitignore": "",
+    "LICENSE": "", "CONTRIBUTING.md": "", "CHANGELOG.md": "", ".gitignore": "/build*/\n",
     "README.md": "```sh\ntests/run.sh   # sets up\ncmake --preset dev\n```\n",
     "include/lathe/core/error.hpp": CPP + "// virtual only in words\n#include <string>\n#include <fmt/core.h>\n",
     "include/lathe/network/op.hpp": CPP + '#include "lathe/core/error.hpp"\n',
@@ -29,7 +29,7 @@ SOUND = {
     "src/engine/run.hpp": CPP,
     "examples/a.cpp": CPP, "benchmarks/run.sh": f"#!/bin/sh\n# {check.SPDX}\n",
     "tests/run.sh": f"#!/bin/sh\n# {check.SPDX}\n", "cmake/options.cmake": f"# {check.SPDX}\n",
-    "docs/architecture.md": "",
+    "docs/architecture.md": "", "build/dev/generated.cpp": "",
 }
 
 # rule -> (file, new content or None to remove it, part of the message)
