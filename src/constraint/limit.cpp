@@ -68,6 +68,20 @@ std::string example(const metric_id& metric) {
     return "\"<= 45%\"";
 }
 
+/// What is wrong with a limit, as the end of a sentence; empty where nothing is.
+std::string_view flaw_of_limit(const limit_spec& l) {
+    const bool maximised = natural_direction(l.metric.of) == direction::maximize;
+    if (maximised && l.side != bound::at_least) {
+        return "is an upper limit on something to be maximised";
+    }
+    if (!maximised && l.side != bound::at_most) {
+        return "is a lower limit on something to be minimised";
+    }
+    if (!std::isfinite(l.value) || l.value <= 0.0) return "must be above 0 and finite";
+    if (l.metric.of == quantity::accuracy && l.value > 1.0) return "is more than 100 %";
+    return {};
+}
+
 /// One reading of one text, so that every complaint carries the key, the text and an example.
 class limit_reader {
 public:
@@ -78,10 +92,7 @@ public:
         limit_spec spec{metric_, read_side(), read_number(), false};
         const double scale = read_unit(spec.relative);
         spec.value *= scale;
-        if (!std::isfinite(spec.value) || spec.value <= 0.0) fail("must be above 0 and finite");
-        if (metric_.of == quantity::accuracy && spec.value > 1.0) {
-            fail("is more than 100 %", "write a fraction or a percentage, such as \">= 80%\"");
-        }
+        if (const auto flaw = flaw_of_limit(spec); !flaw.empty()) fail(flaw);
         return spec;
     }
 
@@ -95,11 +106,6 @@ private:
     bound read_side() {
         const bool more = rest_.starts_with(">=");
         if (!more && !rest_.starts_with("<=")) fail("does not begin with '<=' or '>='");
-        const bool maximised = natural_direction(metric_.of) == direction::maximize;
-        if (more != maximised) {
-            fail(maximised ? "is an upper limit on something to be maximised"
-                           : "is a lower limit on something to be minimised");
-        }
         rest_ = trimmed(rest_.substr(2));
         return more ? bound::at_least : bound::at_most;
     }
@@ -134,10 +140,7 @@ private:
 
 std::string_view sign_of(bound side) { return side == bound::at_most ? "<=" : ">="; }
 
-bool sound(const estimate& e) {
-    return e.known() && std::isfinite(e.value) && std::isfinite(e.low) && std::isfinite(e.high) &&
-           e.low <= e.value && e.value <= e.high;
-}
+bool sound(const estimate& e) { return e.known() && flaw_of(e).empty(); }
 
 }  // namespace
 
@@ -156,7 +159,16 @@ limit_spec parse_limit(const metric_id& metric, std::string_view text, std::stri
     return limit_reader(metric, text, place).read();
 }
 
+void validate(const limit_spec& l) {
+    const auto flaw = flaw_of_limit(l);
+    if (flaw.empty()) return;
+    throw error(errc::bad_input, to_string(l.metric),
+                fmt::format("the limit '{}' {}", to_string(l), flaw),
+                "write for example " + example(l.metric));
+}
+
 limit resolve(const limit_spec& spec, const metric_values& reference) {
+    validate(spec);
     if (!spec.relative) return {spec.metric, spec.side, spec.value};
     const estimate e = reference.at(spec.metric);
     if (!sound(e) || e.value <= 0.0) {

@@ -24,13 +24,6 @@ std::string name_of(quantity of, statistic by) {
     return text;
 }
 
-/// A latency is a distribution and needs a statistic, an energy may be one or the other; every
-/// other quantity is one value.
-bool meaningful(quantity of, statistic by) {
-    if (of == quantity::energy) return true;
-    return (of == quantity::latency) == (by != statistic::value);
-}
-
 }  // namespace
 
 std::string to_string(const metric_id& id) {
@@ -47,7 +40,7 @@ metric_id parse_metric(std::string_view text) {
         for (std::size_t s = 0; s < statistic_names.size(); ++s) {
             const auto of = static_cast<quantity>(q);
             const auto by = static_cast<statistic>(s);
-            if (!meaningful(of, by)) continue;
+            if (!is_metric(of, by)) continue;
             known.push_back(name_of(of, by));
             if (known.back() == name) {
                 return {of, by,

@@ -90,16 +90,27 @@ std::optional<rank_interval> quantile_ranks(std::int64_t n, double q, double con
 std::int64_t samples_needed(double q, double confidence) {
     check_probability("samples_needed", "q", q);
     check_probability("samples_needed", "confidence", confidence);
-    const double error_allowed = 1.0 - confidence;
-    std::int64_t n = 1;
-    double above = 1.0 - q;
-    double below = q;
-    while (above + below > error_allowed) {
-        above *= 1.0 - q;
-        below *= q;
-        ++n;
+    // The chance that all samples lie on one side of the quantile falls with their number.
+    const auto enough = [&](std::int64_t n) {
+        const auto size = static_cast<double>(n);
+        return std::pow(1.0 - q, size) + std::pow(q, size) <= 1.0 - confidence;
+    };
+    constexpr std::int64_t most = std::int64_t{1} << 53;
+    std::int64_t high = 1;
+    while (!enough(high)) {
+        if (high == most) {
+            throw error(errc::bad_input, "samples_needed",
+                        fmt::format("q {} at confidence {} takes over 2^53 samples", q, confidence),
+                        "give probabilities farther from 0 and 1");
+        }
+        high *= 2;
     }
-    return n;
+    std::int64_t low = high / 2;  // not enough, or 0
+    while (high - low > 1) {
+        const std::int64_t middle = low + (high - low) / 2;
+        (enough(middle) ? high : low) = middle;
+    }
+    return high;
 }
 
 estimate quantile_estimate(std::span<const double> samples, double q, double confidence) {

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "lathe/core/error.hpp"
@@ -25,10 +26,17 @@ public:
         if (!std::in_range<std::int64_t>(v)) throw too_big(std::to_string(v));
         return add(v);
     }
-    bool number_float(number_float_t v, const string_t& literal) override {
+    bool number_float(number_float_t rounded, const string_t& literal) override {
         // The lexer falls back to a double, which loses digits, for integers of many digits.
-        if (literal.find_first_of(".eE") == std::string::npos) throw too_big(literal);
-        return add(v);
+        if (literal.find_first_not_of("-0123456789") == std::string::npos) throw too_big(literal);
+        // Its double, and the decimal point in its literal, follow the locale and the rounding of
+        // the process. What is too small for from_chars keeps its value: about 0.
+        std::string text = literal;
+        const auto point = text.find_first_not_of("-+0123456789eE");
+        if (point != std::string::npos) text[point] = '.';
+        double value = rounded;
+        std::from_chars(text.data(), text.data() + text.size(), value);
+        return add(value);
     }
     bool string(string_t& v) override { return add(std::move(v)); }
     bool binary(binary_t&) override { return false; }

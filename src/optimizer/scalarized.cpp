@@ -17,8 +17,10 @@ double minus_reward(double quality, double cost, const reward_policy& policy) {
     }
     const double exponent = cost > policy.limit ? policy.exponent_beyond : policy.exponent_within;
     const double factor = exponent == 0.0 ? 1.0 : std::pow(cost / policy.limit, exponent);
+    const double reward = quality * factor;
+    if (!std::isfinite(reward)) return std::numeric_limits<double>::quiet_NaN();
     int power = 0;
-    const double mantissa = std::frexp(quality * factor, &power);
+    const double mantissa = std::frexp(reward, &power);
     return -std::ldexp(std::nearbyint(std::ldexp(mantissa, 40)), power - 40);
 }
 

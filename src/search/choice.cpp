@@ -165,6 +165,10 @@ double total_amount(const std::vector<limit_result>& limits) {
 
 scenario_choice choose(const study_ledger& ledger, std::size_t scenario,
                        const fresh_measurement& fresh, const choice_settings& settings) {
+    if (settings.attempts == 0) {
+        throw error(errc::bad_input, "choice_settings::attempts", "no member may be chosen",
+                    "give at least 1");
+    }
     scenario_choice choice;
     choice.scenario = ledger.goals().scenarios.at(scenario).name;
     metrics failures;

@@ -110,7 +110,10 @@ search_goals complete(search_goals goals) {
                         "give every scenario its own name");
         }
         validate(s->target);
-        for (limit_spec& l : s->limits) assign_limit(l.metric, s->name);
+        for (limit_spec& l : s->limits) {
+            validate(l);
+            assign_limit(l.metric, s->name);
+        }
     }
     for (auto m = goals.objectives.begin(); m != goals.objectives.end(); ++m) {
         assign_objective(*m, goals);

@@ -45,8 +45,15 @@ void study_ledger::set_reference(trial reference) {
     reference_ = std::move(reference);
 }
 
+const std::vector<std::vector<limit>>& study_ledger::known_limits() const {
+    if (!limits_.empty()) return limits_;
+    throw error(errc::unsupported, "study ledger",
+                "limits in per cent refer to a member that was not measured yet",
+                "set the reference, or run a step of the study, first");
+}
+
 bool study_ledger::refuses(std::span<const metric_estimate> metrics) const {
-    return std::ranges::all_of(limits_, [&](const std::vector<limit>& limits) {
+    return std::ranges::all_of(known_limits(), [&](const std::vector<limit>& limits) {
         return std::ranges::any_of(limits, [&](const limit& l) {
             const estimate e = find_metric(metrics, l.metric);
             if (!e.known() || !is_fact(e.source)) return false;
@@ -59,7 +66,7 @@ bool study_ledger::refuses(std::span<const metric_estimate> metrics) const {
 judgement study_ledger::judge(std::span<const metric_estimate> metrics,
                               std::size_t scenario) const {
     judgement j;
-    for (const limit& l : limits_.at(scenario)) {
+    for (const limit& l : limits(scenario)) {
         j.each.push_back(l.violation(find_metric(metrics, l.metric)));
     }
     j.total = combine(j.each);
@@ -69,7 +76,7 @@ judgement study_ledger::judge(std::span<const metric_estimate> metrics,
 verdict study_ledger::verdict_of(const trial& t) const {
     verdict best = verdict::infeasible;
     if (t.status != trial_status::evaluated) return best;
-    for (std::size_t s = 0; s < limits_.size(); ++s) {
+    for (std::size_t s = 0; s < known_limits().size(); ++s) {
         best = std::min(best, judge(t.metrics, s).verdict());
     }
     return best;
@@ -98,7 +105,7 @@ outcome study_ledger::outcome_of(const trial& t, std::uint64_t id) const {
         return o;
     }
     std::vector<double> amounts;
-    for (std::size_t s = 0; s < limits_.size(); ++s) {
+    for (std::size_t s = 0; s < known_limits().size(); ++s) {
         amounts.push_back(judge(t.metrics, s).total.amount);
     }
     o.violation = *std::ranges::min_element(amounts);
@@ -150,7 +157,7 @@ std::vector<std::uint64_t> study_ledger::least_violating() const {
 
 double study_ledger::violation_of(const trial& t) const {
     double least = std::numeric_limits<double>::infinity();
-    for (std::size_t s = 0; s < limits_.size(); ++s) {
+    for (std::size_t s = 0; s < known_limits().size(); ++s) {
         least = std::min(least, judge(t.metrics, s).total.amount);
     }
     return least;
@@ -168,17 +175,18 @@ std::vector<std::uint64_t> study_ledger::front() const {
 }
 
 std::optional<tightest_constraint> study_ledger::tightest(std::size_t scenario) const {
+    if (trials_.empty()) return std::nullopt;
     std::vector<violation> all;
     for (const trial& t : trials_) {
         if (t.status == trial_status::failed) continue;
-        for (const limit& l : limits_.at(scenario)) {
+        for (const limit& l : limits(scenario)) {
             const estimate e = find_metric(t.metrics, l.metric);
             // What refusal made unnecessary to measure is not to blame.
             const bool spared = t.status == trial_status::refused && !e.known();
             all.push_back(spared ? violation{} : l.violation(e));
         }
     }
-    const std::size_t columns = limits_.at(scenario).size();
+    const std::size_t columns = limits(scenario).size();
     if (columns == 0) return std::nullopt;
     return find_tightest(all, columns);
 }

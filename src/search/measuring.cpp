@@ -3,10 +3,10 @@
 
 #include <algorithm>
 #include <bit>
-#include <cmath>
 
 #include <fmt/format.h>
 
+#include "format/utf8.hpp"
 #include "lathe/core/error.hpp"
 #include "lathe/core/text.hpp"
 #include "lathe/evaluator/checks.hpp"
@@ -25,9 +25,8 @@ metric_id without_scenario(metric_id id) {
     return id;
 }
 
-bool sound(const estimate& e) {
-    return !e.known() || (std::isfinite(e.value) && std::isfinite(e.low) && std::isfinite(e.high));
-}
+/// Enough for people; what a store keeps stays small.
+constexpr std::size_t longest_message = 4096;
 
 }  // namespace
 
@@ -40,8 +39,8 @@ recorded_events check_events(std::vector<study_event> events, hash64 setup) {
                 refuse_events(
                     fmt::format("it holds a study with setup {}, not {}", to_hex(started->setup),
                                 to_hex(setup)),
-                    "continue with the same space, goals, weights, optimizer and seed, or begin "
-                    "a new study");
+                    "continue with the same space, goals, weights, optimizer, seed and machine, or "
+                    "begin a new study");
             }
         } else if (i == 0) {
             refuse_events("its first event is no start", "restore the file from a copy");
@@ -101,7 +100,12 @@ void append(std::vector<metric_id>& all, const std::vector<metric_id>& more) {
 
 void check_provided(const search_goals& goals, const std::vector<metric_id>& provided) {
     std::vector<std::string> known;
-    for (const metric_id& id : provided) known.push_back(to_string(without_scenario(id)));
+    for (const metric_id& id : provided) {
+        known.push_back(to_string(without_scenario(id)));
+        if (is_metric(id.of, id.by)) continue;
+        throw error(errc::bad_input, "metrics()", known.back() + " is no metric",
+                    "a latency has a statistic, an energy may have one, nothing else has");
+    }
     const auto check = [&](const metric_id& wanted, const std::string& place) {
         const std::string name = to_string(without_scenario(wanted));
         if (std::ranges::find(known, name) != known.end()) return;
@@ -117,6 +121,17 @@ void check_provided(const search_goals& goals, const std::vector<metric_id>& pro
     }
 }
 
+void check_judged(const search_goals& goals, const std::vector<metric_id>& judged) {
+    if (goals.scenarios.size() == 1) return;
+    const auto differs = std::ranges::find_if(
+        judged, [](const metric_id& id) { return depends_on_deployment(id.of); });
+    if (differs == judged.end()) return;
+    throw error(errc::bad_input, "evaluator",
+                fmt::format("{} differs between {} scenarios, and an evaluator is not told which",
+                            to_string(*differs), goals.scenarios.size()),
+                "let a cost model give it, or search for one scenario");
+}
+
 void check_reference(const search_goals& goals, bool given) {
     if (given || !needs_reference(goals)) return;
     throw error(errc::bad_input, "limits",
@@ -128,6 +143,13 @@ void check_batch(std::size_t batch) {
     if (batch > 0) return;
     throw error(errc::bad_input, "study_settings::batch", "no proposal is asked for",
                 "give at least 1");
+}
+
+void check_unused(bool used) {
+    if (!used) return;
+    throw error(errc::bad_input, std::string(store_place),
+                "the study has begun, or is kept in a store already",
+                "call keep_in() once, before the first step");
 }
 
 void throw_unmeasured(const trial& reference) {
@@ -168,14 +190,15 @@ void measuring::fail(std::size_t trial) { fail(trial, evaluation::current_failur
 
 void measuring::fail(std::size_t trial, std::string why) {
     trials_[trial].status = trial_status::failed;
-    trials_[trial].message = std::move(why);
+    why.resize(std::min(why.size(), longest_message));
+    trials_[trial].message = made_utf8(why);
 }
 
 void measuring::take_metrics(std::size_t trial, const std::vector<metric_estimate>& metrics) {
     auto& own = trials_[trial].metrics;
     for (const metric_estimate& m : metrics) {
-        if (!sound(m.value)) {
-            fail(trial, to_string(m.id) + " is not a finite number");
+        if (const auto flaw = flaw_of(m.value); !flaw.empty()) {
+            fail(trial, fmt::format("{} {}", to_string(m.id), flaw));
             return;
         }
         const auto earlier = std::ranges::find(own, m.id, &metric_estimate::id);
@@ -191,15 +214,18 @@ void measuring::merge(const std::vector<std::vector<metric_estimate>>& lists) {
     for (std::size_t k = 0; k < lists.size(); ++k) take_metrics(owner_[k], lists[k]);
 }
 
-void measuring::merge(const std::vector<evaluation>& evaluations) {
+void measuring::merge(std::vector<evaluation> evaluations, const search_goals& goals) {
     check_count(evaluations.size(), nets_.size());
     for (std::size_t k = 0; k < evaluations.size(); ++k) {
-        const evaluation& e = evaluations[k];
+        evaluation& e = evaluations[k];
         if (e.status == evaluation_status::failed) {
-            fail(owner_[k], e.message);
-        } else {
-            take_metrics(owner_[k], e.metrics);
+            fail(owner_[k], std::move(e.message));
+            continue;
         }
+        for (metric_estimate& m : e.metrics) {
+            if (depends_on_deployment(m.id.of)) m.id.scenario = goals.scenarios.front().name;
+        }
+        take_metrics(owner_[k], e.metrics);
     }
 }
 

@@ -31,7 +31,8 @@ stop_reason why_stop(const termination& t, const progress_counts& now) noexcept 
     if (now.evaluations >= t.evaluations) return stop_reason::evaluations;
     if (now.steps >= t.steps) return stop_reason::steps;
     if (now.elapsed >= t.wall_time) return stop_reason::wall_time;
-    if (now.refusals >= t.refusals + 4 * now.evaluations) return stop_reason::refusals;
+    const bool beyond = now.refusals >= t.refusals;
+    if (beyond && (now.refusals - t.refusals) / 4 >= now.evaluations) return stop_reason::refusals;
     if (now.idle_steps >= t.idle_steps) return stop_reason::exhausted;
     return stop_reason::running;
 }

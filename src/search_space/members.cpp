@@ -44,7 +44,10 @@ member_count count_genotypes(const std::vector<axis>& axes) noexcept {
 
 bool next_genotype(genotype& g, const std::vector<axis>& axes) noexcept {
     for (std::size_t i = axes.size(); i-- > 0;) {
-        if (++g.genes[i] < axes[i].size()) return true;
+        if (g.genes[i] + std::size_t{1} < axes[i].size()) {
+            ++g.genes[i];
+            return true;
+        }
         g.genes[i] = 0;
     }
     return false;

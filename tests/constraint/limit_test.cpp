@@ -82,6 +82,21 @@ TEST_CASE("a wrong limit names the key, the text and the remedy") {
     CHECK_THAT(complaint("peak_memory", "<= 256 Kb"), Catch::Contains("'Kb'"));
 }
 
+TEST_CASE("a limit made without a text is checked, too") {
+    const metric_id p99 = parse_metric("latency_p99@edge");
+    const metric_id quality = parse_metric("accuracy");
+    const double nan = std::numeric_limits<double>::quiet_NaN();
+    const limit_spec wrong[] = {{p99, bound::at_most, 0.0},       {p99, bound::at_most, -1.0, true},
+                                {p99, bound::at_most, nan},       {p99, bound::at_least, 1.0},
+                                {quality, bound::at_least, 80.0}, {quality, bound::at_most, 0.8}};
+    for (const limit_spec& l : wrong) {
+        INFO(to_string(l));
+        CHECK_THROWS_AS(validate(l), error);
+        CHECK_THROWS_AS(resolve(l, {}), error);
+    }
+    CHECK_NOTHROW(validate({quality, bound::at_least, 0.8}));
+}
+
 TEST_CASE("an interval across the limit is undecided, never feasible") {
     const limit upper{parse_metric("latency_p99"), bound::at_most, 100.0};
     CHECK(upper.violation(between(90, 95, 100)) == violation{0.0, true});

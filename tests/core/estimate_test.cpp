@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <limits>
+#include <string>
 
 using namespace lathe;
 
@@ -17,4 +18,23 @@ TEST_CASE("an exact estimate is a finite number or failed") {
         CHECK(estimate::exact(v).status == estimate_status::failed);
         CHECK(std::isnan(estimate::exact(v).value));
     }
+}
+
+TEST_CASE("the numbers of an estimate are checked in one place") {
+    const estimate fine{1.0, 0.5, 2.0, 0.95, provenance::measured, estimate_status::known, false};
+    CHECK(flaw_of(fine).empty());
+    CHECK(flaw_of(estimate::missing(estimate_status::not_measured)).empty());
+    const auto with = [&](auto change) {
+        estimate e = fine;
+        change(e);
+        return std::string(flaw_of(e));
+    };
+    CHECK(with([](estimate& e) { e.value = std::nan(""); }) == "is known but not finite");
+    CHECK(with([](estimate& e) { e.high = HUGE_VAL; }) == "is known but not finite");
+    CHECK(with([](estimate& e) { e.low = -HUGE_VAL; }) == "is known but not finite");
+    CHECK(with([](estimate& e) { e.low = e.high = 0.0; }) == "is outside its interval");
+    CHECK(with([](estimate& e) { e.confidence = std::nan(""); }) ==
+          "has a confidence outside [0, 1]");
+    CHECK(with([](estimate& e) { e.source = provenance::exact; }) ==
+          "is exact but has an interval");
 }

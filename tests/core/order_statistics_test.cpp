@@ -101,6 +101,8 @@ TEST_CASE("P99 is resolvable from 299 samples on, at 95 %") {
             CHECK_FALSE(quantile_ranks(n - 1, q, confidence));
         }
     }
+    CHECK(samples_needed(1e-12, 0.95) > 2'000'000'000'000);
+    CHECK_THROWS_WITH(samples_needed(1e-17, 0.95), Catch::Contains("2^53"));
 }
 
 TEST_CASE("the ranks reach the confidence by a direct sum of binomial terms, and barely") {

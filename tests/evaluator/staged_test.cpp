@@ -187,6 +187,14 @@ TEST_CASE("a loss goes on when it is small, and one candidate always does") {
     CHECK(race.metrics() == std::vector{id_of<accuracy>()});
 }
 
+TEST_CASE("a race is not cut into parts by a cache or by threads") {
+    scripted_evaluator e;
+    staged_evaluator race({.stages = {{}, {}}}, e, e);
+    CHECK_THROWS_WITH(cached_evaluator(race), Contains("cached_evaluator") && Contains("inside"));
+    staged_evaluator alone({.stages = {{}}}, e);
+    CHECK_NOTHROW(cached_evaluator(alone));
+}
+
 TEST_CASE("stages that make no sense are refused by name") {
     scripted_evaluator e;
     const auto make = [&](std::vector<stage> stages) {

@@ -4,7 +4,10 @@
 #include <fmt/format.h>
 
 #include <bit>
+#include <cfenv>
+#include <clocale>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
 
 #include "failure.hpp"
@@ -116,6 +119,31 @@ TEST_CASE("writing and parsing give back the same value, bit for bit") {
         CHECK(std::bit_cast<std::uint64_t>(*back.get_if<double>()) ==
               std::bit_cast<std::uint64_t>(d));
     }
+}
+
+TEST_CASE("numbers do not depend on the locale or the rounding of the process") {
+    const temporary_folder folder;  // of a locale with a decimal comma, which few machines have
+    const std::string make = fmt::format("localedef -i de_DE -f UTF-8 '{}' >/dev/null 2>&1",
+                                         (folder / "comma").string());
+    static_cast<void>(std::system(make.c_str()));
+    ::setenv("LOCPATH", (folder / ".").c_str(), 1);
+    REQUIRE(std::setlocale(LC_NUMERIC, "comma") != nullptr);
+    REQUIRE(fmt::format("{:L}", 0.5).size() == 3);
+    REQUIRE(*std::localeconv()->decimal_point == ',');
+    const auto is_tenth = [](const json_value& v) {
+        return v.get_if<double>() != nullptr && *v.get_if<double>() == 0.1;
+    };
+    CHECK(is_tenth(parse("0.1")));
+    CHECK(parse("-2.5e1") == json_value(-25.0));
+    CHECK(to_json(0.5) == "0.5");
+    CHECK_FAILS(parse("123456789012345678901"), errc::bad_input, "beyond 64-bit integers");
+    std::setlocale(LC_NUMERIC, "C");
+    ::unsetenv("LOCPATH");
+    std::fesetround(FE_UPWARD);
+    const json_value upward = parse("0.1");
+    std::fesetround(FE_TONEAREST);
+    CHECK(is_tenth(upward));
+    CHECK(parse("1e-400") == json_value(0.0));
 }
 
 TEST_CASE("the two styles") {

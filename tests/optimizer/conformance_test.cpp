@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every shipped optimizer keeps the contract of its concept, on several kinds of space.
+#include <algorithm>
 #include <catch2/catch.hpp>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -84,10 +86,13 @@ namespace {
 /// Breaks the contract in a way of choice; the checks must notice.
 class faulty {
 public:
-    enum class fault { none, repeats, ignores_order, forgets, accepts_all };
+    enum class fault { none, repeats, ignores_order, forgets, accepts_all, lazy, greedy, throws };
     explicit faulty(fault f) : fault_(f), inner_(grid({5, 5, 5, 5, 5, 5}), {.seed = 1}) {}
 
     std::vector<proposal> ask(std::size_t n) {
+        if (fault_ == fault::lazy) n = std::min<std::size_t>(n, 1);
+        if (fault_ == fault::greedy && n > 0) ++n;
+        if (fault_ == fault::throws && ++calls_ > 3) throw std::runtime_error("out of ideas");
         auto out = inner_.ask(n);
         if (fault_ == fault::repeats && !out.empty()) out.back().genes = first_;
         if (fault_ == fault::ignores_order && !out.empty()) out.back().genes.genes[0] = order_ % 5U;
@@ -121,4 +126,12 @@ TEST_CASE("the conformance checks find what they are for") {
     CHECK_FALSE(about(faulty::fault::ignores_order).empty());
     CHECK_FALSE(about(faulty::fault::forgets).empty());
     CHECK_FALSE(about(faulty::fault::accepts_all).empty());
+    const auto first = [](faulty::fault f) {
+        const complaints all = about(f);
+        return all.empty() ? std::string() : all.front();
+    };
+    CHECK(first(faulty::fault::lazy) ==
+          "ask(n) gives fewer than n proposals while most members are left");
+    CHECK(first(faulty::fault::greedy) == "ask(n) gives more than n proposals");
+    CHECK(first(faulty::fault::throws) == "a run throws: out of ideas");
 }

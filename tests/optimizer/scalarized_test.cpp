@@ -28,6 +28,7 @@ TEST_CASE("the reward is quality * (cost / limit)^w") {
     CHECK(std::isnan(minus_reward(std::nan(""), 1.0, hard)));
     CHECK(std::isnan(minus_reward(1.0, -1.0, hard)));
     CHECK(minus_reward(0.0, 1.0, hard) == 0.0);
+    CHECK(std::isnan(minus_reward(0.8, 0.0, soft)));  // it would be best for ever
 }
 
 TEST_CASE("an optimizer with a scalarised reward conforms and keeps to the limit") {

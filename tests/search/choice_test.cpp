@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
 
+#include "lathe/core/error.hpp"
 #include "lathe/search/study.hpp"
 #include "search/toy.hpp"
 
@@ -147,6 +148,27 @@ TEST_CASE("infeasible: the nearest member and the tightest limit") {
     REQUIRE(c.member);
     CHECK(c.member->genes == f.space.smallest());
     CHECK_THAT(c.explanation, Contains("latency_p99@edge <= 100 ns"));
+}
+
+TEST_CASE("before the first step there is nothing to choose from, and no limit in per cent") {
+    const toy::space space;
+    toy::size_model size;
+    toy::latency_model latency;
+    auto judge = toy::evaluator();
+    toy::optimizer strategy{space};
+    const study s(space, judge, strategy, toy::edge_goals(), {}, size, latency);
+    const scenario_choice c = s.choose()[0];
+    CHECK_FALSE(c.chosen());
+    CHECK(c.explanation == "no network could be evaluated");
+    CHECK_THROWS_WITH(s.ledger().limits(0), Contains("not measured yet"));
+    CHECK_THROWS_AS(s.ledger().outcome_of({}, 0), error);
+    CHECK_THROWS_AS(s.ledger().refuses({}), error);
+}
+
+TEST_CASE("a choice among no members is refused") {
+    searched f;
+    toy::latency_model fresh;
+    CHECK_THROWS_WITH(f.s.choose(fresh, {.attempts = 0}), Contains("attempts"));
 }
 
 TEST_CASE("a fresh measurement of the wrong length is an error") {

@@ -78,6 +78,9 @@ TEST_CASE("complete names what is wrong") {
     goals = two_scenarios();
     goals.scenarios[0].limits.push_back(parse_limit(id_of<latency_p99>("server"), "<= 1ms"));
     CHECK_THAT(problem_of(goals), Contains("another scenario"));
+    goals = two_scenarios();
+    goals.scenarios[0].limits.push_back({id_of<accuracy>(), bound::at_least, 80.0});
+    CHECK_THAT(problem_of(goals), Contains("accuracy") && Contains("more than 100 %"));
     CHECK_THROWS_WITH(typed_goals<>().in("edge", {}).limit<macs>("egde", "<= 1M"),
                       Contains("did you mean 'edge'"));
 }

@@ -211,6 +211,26 @@ struct shifted_space {
     }
 };
 
+TEST_CASE("a study that has begun is not given a store: its first trials would be missing") {
+    const toy::space space;
+    toy::size_model size;
+    toy::latency_model latency;
+    auto judge = toy::evaluator();
+    toy::optimizer strategy{space};
+    study s(space, judge, strategy, toy::edge_goals(), {}, size, latency);
+    toy::vector_store late;
+    static_cast<void>(s.step());
+    CHECK_THROWS_WITH(s.keep_in(late), Contains("before the first step"));
+    CHECK(late.kept.empty());
+
+    toy::optimizer fresh{space};
+    study other(space, judge, fresh, toy::edge_goals(), {}, size, latency);
+    toy::vector_store first;
+    other.keep_in(first);
+    CHECK_THROWS_WITH(other.keep_in(late), Contains("kept in a store already"));
+    CHECK(late.kept.empty());
+}
+
 TEST_CASE("a store of a space with the same axes and other networks is refused") {
     toy::vector_store store;
     const auto keep = [&](const shifted_space& space) {

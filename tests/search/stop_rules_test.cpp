@@ -143,6 +143,17 @@ TEST_CASE("rules that cannot hold are refused by name") {
     CHECK_THROWS_AS(hypervolume_stall({0.1, 0.2}, 1, -0.5), error);
 }
 
+TEST_CASE("refusals end a run beyond their bound, which may be as large as can be written") {
+    constexpr std::size_t any = std::numeric_limits<std::size_t>::max();
+    const auto why = [](std::size_t bound, std::size_t evaluations, std::size_t refusals) {
+        return why_stop({.evaluations = any, .refusals = bound}, {evaluations, refusals, 0, {}, 0});
+    };
+    CHECK(why(10, 2, 17) == stop_reason::running);
+    CHECK(why(10, 2, 18) == stop_reason::refusals);
+    CHECK(why(0, 0, 0) == stop_reason::refusals);
+    CHECK(why(any, 1, 1'000'000) == stop_reason::running);
+}
+
 TEST_CASE("every reason has a name of its own") {
     std::set<std::string_view> names;
     for (int r = 0; r <= static_cast<int>(stop_reason::stall); ++r) {

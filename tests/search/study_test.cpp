@@ -6,6 +6,8 @@
 #include <set>
 #include <type_traits>
 
+#include "lathe/evaluator/tabular.hpp"
+#include "lathe/search/event_json.hpp"
 #include "lathe/search/study.hpp"
 #include "search/toy.hpp"
 
@@ -142,6 +144,66 @@ TEST_CASE("failures are values and reach the optimizer as failures") {
     for (const auto id : s.ledger().front()) {
         CHECK(s.ledger().trials()[id].status == trial_status::evaluated);
     }
+}
+
+/// Fails with a long message that is not UTF-8, or gives a value outside of its own interval.
+struct confused_evaluator {
+    static constexpr thread_safety safety = thread_safety::full;
+    [[nodiscard]] static std::vector<metric_id> metrics() { return {id_of<accuracy>()}; }
+    [[nodiscard]] static std::vector<evaluation> evaluate(std::span<const candidate> candidates,
+                                                          fidelity) {
+        std::vector<evaluation> all;
+        for (const candidate& c : candidates) {
+            if (c.genes.genes[0] == 1) {
+                all.push_back(evaluation::failure("no caf\xe9.bin" + std::string(9999, 'x')));
+            } else {
+                const estimate e{0.5,  0.6, 0.7, 0.95, provenance::measured, estimate_status::known,
+                                 false};
+                all.push_back({evaluation_status::done, {{id_of<accuracy>(), e}}, {}});
+            }
+        }
+        return all;
+    }
+};
+
+/// Takes what can be written as JSON, as a log does.
+struct text_store {
+    std::vector<std::string> lines;
+    void append(const study_event& e) { lines.push_back(to_json(to_json_value(e))); }
+    [[nodiscard]] static std::vector<study_event> events() { return {}; }
+};
+
+TEST_CASE("a message of any bytes and numbers that contradict each other are failures, too") {
+    fixture f;
+    confused_evaluator judge;
+    text_store store;
+    study s(f.space, judge, f.strategy, toy::edge_goals("<= 1s", "<= 1M"), {}, f.size, f.latency);
+    s.keep_in(store);
+    CHECK(s.run({}) == stop_reason::exhausted);
+    CHECK(s.ledger().count(trial_status::evaluated) == 0);
+    CHECK_THAT(s.ledger().find({{1, 0}})->message, Contains("no caf\xEF\xBF\xBD.bin"));
+    CHECK(s.ledger().find({{1, 0}})->message.size() < 5000);
+    CHECK(s.ledger().find({{0, 0}})->message == "accuracy is outside its interval");
+}
+
+TEST_CASE("an evaluator may time networks, for the only scenario") {
+    fixture f;
+    tabular_evaluator judge({id_of<accuracy>(), id_of<latency_p50>()});
+    for (const point& p : all_members(f.space, 1.0)) {
+        judge.add(p.genes, std::vector{p.quality, p.latency});
+    }
+    const auto goals = typed_goals<>()
+                           .in("edge", {})
+                           .optimize<accuracy>()
+                           .optimize<latency_p50>("edge")
+                           .limit<latency_p50>("edge", "<= 3us");
+    study s(f.space, judge, f.strategy, goals, {});
+    static_cast<void>(s.run({}));
+    CHECK(s.ledger().count(trial_status::failed) == 0);
+    CHECK(s.ledger().front_size() > 0);
+    CHECK_FALSE(s.ledger().all_infeasible());
+    CHECK_THROWS_WITH(study(f.space, judge, f.strategy, goals.in("server", {}), {}),
+                      Contains("latency_p50 differs between 2 scenarios"));
 }
 
 TEST_CASE("a space without a feasible member ends and names the tightest limit") {

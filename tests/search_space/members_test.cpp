@@ -69,6 +69,14 @@ TEST_CASE("spaces that are too large to visit or never canonical end in an error
     CHECK_THROWS_WITH(sample_member(space, random), Catch::Contains("1000000 random genotypes"));
 }
 
+TEST_CASE("an axis may have every option that a gene can tell") {
+    std::vector<axis> axes = {{"wide", axis_kind::ordinal, std::vector<std::string>(65536, "x")}};
+    genotype g{{65534}};
+    CHECK(detail::next_genotype(g, axes));
+    CHECK(g.genes[0] == 65535);
+    CHECK_FALSE(detail::next_genotype(g, axes));
+}
+
 TEST_CASE("counts are exact up to 64 bits and approximate beyond") {
     const member_count big(std::uint64_t{1} << 40);
     CHECK((big * member_count(1 << 20)).exact() == std::uint64_t{1} << 60);

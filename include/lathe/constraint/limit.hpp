@@ -49,8 +49,12 @@ static_assert(Constraint<limit>);
 [[nodiscard]] limit_spec parse_limit(const metric_id& metric, std::string_view text,
                                      std::string_view place = {});
 
-/// A relative limit becomes absolute by the reference member's point value. Throws bad_input if that
-/// value is not known or not above 0.
+/// Throws bad_input for a limit that parse_limit() would not give: not above 0, not finite, an
+/// accuracy above 1, or a bound on the side to which its quantity is optimised.
+void validate(const limit_spec& l);
+
+/// A relative limit becomes absolute by the reference member's point value. Throws bad_input if
+/// that value is not known or not above 0, and as validate() does.
 [[nodiscard]] limit resolve(const limit_spec& spec, const metric_values& reference);
 
 /// "latency_p99@edge <= 400 us", "peak_memory@edge <= 45 %".

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <string_view>
 
 namespace lathe {
 
@@ -28,7 +29,7 @@ struct estimate {
     estimate_status status = estimate_status::not_measured;
     bool noisy = false;  ///< the machine was disturbed while this was measured
 
-    [[nodiscard]] bool known() const noexcept { return status == estimate_status::known; }
+    [[nodiscard]] constexpr bool known() const noexcept { return status == estimate_status::known; }
 
     /// Failed, without a number, where `v` is not finite.
     [[nodiscard]] static estimate exact(double v) noexcept {
@@ -41,5 +42,19 @@ struct estimate {
         return e;
     }
 };
+
+/// What is wrong with the numbers of a known estimate, as the end of a sentence; empty where
+/// nothing is.
+[[nodiscard]] constexpr std::string_view flaw_of(const estimate& e) noexcept {
+    if (!e.known()) return {};
+    constexpr double most = std::numeric_limits<double>::max();
+    if (!(e.value >= -most && e.value <= most && e.low >= -most && e.high <= most)) {
+        return "is known but not finite";
+    }
+    if (!(e.low <= e.value && e.value <= e.high)) return "is outside its interval";
+    if (!(e.confidence >= 0.0 && e.confidence <= 1.0)) return "has a confidence outside [0, 1]";
+    if (e.source == provenance::exact && e.low != e.high) return "is exact but has an interval";
+    return {};
+}
 
 }  // namespace lathe

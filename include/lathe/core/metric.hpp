@@ -23,8 +23,15 @@ enum class direction : std::uint8_t { minimize, maximize };
     return q == quantity::accuracy ? direction::maximize : direction::minimize;
 }
 
+/// A latency is a distribution and needs a statistic, an energy may be one or the other; every
+/// other quantity is one value.
+[[nodiscard]] constexpr bool is_metric(quantity q, statistic s) noexcept {
+    return q == quantity::energy || (q == quantity::latency) == (s != statistic::value);
+}
+
 /// A metric as a type: an objective that no component provides does not compile.
 template <quantity Quantity, statistic Statistic = statistic::value>
+    requires(is_metric(Quantity, Statistic))
 struct metric {
     static constexpr quantity of = Quantity;
     static constexpr statistic by = Statistic;

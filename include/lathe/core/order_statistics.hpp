@@ -30,7 +30,8 @@ struct rank_interval {
 [[nodiscard]] std::optional<rank_interval> quantile_ranks(std::int64_t n, double q,
                                                           double confidence);
 
-/// Smallest number of samples for which quantile_ranks has an answer: 299 for 0.99 at 0.95.
+/// Smallest number of samples for which quantile_ranks has an answer: 299 for 0.99 at 0.95. Throws
+/// bad_input as quantile_ranks does, and where more than 2^53 are needed.
 [[nodiscard]] std::int64_t samples_needed(double q, double confidence);
 
 /// The q-quantile of the samples: value is the sample of rank ceil(q n), low and high are order

@@ -23,7 +23,10 @@ public:
     static constexpr thread_safety safety =
         Inner::safety == thread_safety::none ? thread_safety::none : thread_safety::basic;
 
-    explicit cached_evaluator(Inner& inner) : inner_(&inner) {}
+    /// Throws bad_input for an evaluator that judges whole batches.
+    explicit cached_evaluator(Inner& inner) : inner_(&inner) {
+        detail::check_judges_alone(inner, "cached_evaluator");
+    }
 
     [[nodiscard]] std::vector<metric_id> metrics() const { return inner_->metrics(); }
     /// Candidates whose evaluation another one had already brought.

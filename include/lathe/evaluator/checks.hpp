@@ -18,6 +18,15 @@ namespace lathe::detail {
                 "set candidate::net");
 }
 
+/// Throws bad_input for an evaluator that `user` may not ask for a part of a batch.
+template <Evaluator E>
+void check_judges_alone(const E& evaluator, std::string user) {
+    if (!judges_batches(evaluator)) return;
+    throw error(errc::bad_input, std::move(user),
+                "this evaluator judges the candidates of a batch by each other",
+                "wrap the evaluators inside of it instead");
+}
+
 /// Throws bad_input, naming `place`, unless an evaluator gave one evaluation per candidate.
 inline void check_count(std::size_t evaluations, std::size_t candidates,
                         std::string place = "evaluator") {

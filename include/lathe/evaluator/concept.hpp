@@ -70,7 +70,8 @@ enum class thread_safety : std::uint8_t {
 
 /// `evaluate(candidates, f)` gives one evaluation per candidate, in their order. What goes wrong
 /// with one candidate becomes its failure; an exception means that no candidate can be judged any
-/// more. `metrics()` lists what a successful evaluation holds, without scenarios. A type with
+/// more. `metrics()` lists what a successful evaluation holds, without scenarios: what
+/// depends on the deployment holds for the only scenario of a study. A type with
 /// `using provided = metric_list<...>` is also checked when it is compiled.
 template <class E>
 concept Evaluator = requires(E& e, const E& constant, std::span<const candidate> c, fidelity f) {

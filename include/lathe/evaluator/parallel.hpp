@@ -26,16 +26,22 @@ public:
     static constexpr thread_safety safety =
         Inner::safety == thread_safety::full ? thread_safety::full : thread_safety::basic;
 
-    /// One thread for each object. Throws bad_input without any.
+    /// One thread for each object. Throws bad_input without any, and for one that judges whole
+    /// batches.
     explicit parallel_evaluator(std::span<Inner> objects) {
         if (objects.empty()) refuse("no evaluator");
-        for (Inner& one : objects) workers_.push_back(&one);
+        for (Inner& one : objects) {
+            detail::check_judges_alone(one, "parallel_evaluator");
+            workers_.push_back(&one);
+        }
     }
-    /// One object for all threads. Throws bad_input for 0 threads.
+    /// One object for all threads. Throws bad_input for 0 threads, and for one that judges whole
+    /// batches.
     parallel_evaluator(Inner& shared, std::size_t threads)
         requires(Inner::safety == thread_safety::full)
         : workers_(threads, &shared) {
         if (threads == 0) refuse("0 threads");
+        detail::check_judges_alone(shared, "parallel_evaluator");
     }
 
     [[nodiscard]] std::vector<metric_id> metrics() const {

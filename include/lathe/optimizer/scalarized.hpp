@@ -24,8 +24,9 @@ struct reward_policy {
 /// Throws bad_input unless the policy is finite and its limit above 0.
 void validate(const reward_policy& policy);
 
-/// Minus the reward, so that it can be minimised; rounded to 40 bits, so that it does not depend on the
-/// platform's pow. NaN for a quality or a cost that is not a number, not finite or negative.
+/// Minus the reward, so that it can be minimised; rounded to 40 bits, so that it does not depend on
+/// the platform's pow. NaN for a quality or a cost that is not a number, not finite or negative,
+/// and for a reward that is not finite, as that of a cost of 0 with a negative exponent.
 [[nodiscard]] double minus_reward(double quality, double cost, const reward_policy& policy);
 
 namespace detail {

@@ -51,15 +51,15 @@ using fresh_measurement = std::function<std::vector<std::vector<metric_estimate>
     std::span<const genotype>, const scenario&)>;
 
 struct choice_settings {
-    std::size_t attempts = 12;  ///< members measured again, at most, for one scenario
+    std::size_t attempts = 12;  ///< members measured again, at most, for one scenario; from 1
 };
 
 /// Goes through the members whose values keep the scenario's limits, best first objective first
 /// (then the other objectives, then the earlier trial), measures each again together with the
 /// reference member (if there is one) and takes the first whose intervals keep every limit;
 /// relative limits refer to the reference as measured beside it. After a failed attempt, members
-/// recorded as no better in the metric that failed are passed over, unless only noise was in the way.
-/// Without `fresh` the recorded metrics decide.
+/// recorded as no better in the metric that failed are passed over, unless only noise was in the
+/// way. Without `fresh` the recorded metrics decide. Throws bad_input for 0 attempts.
 [[nodiscard]] scenario_choice choose(const study_ledger& ledger, std::size_t scenario,
                                      const fresh_measurement& fresh,
                                      const choice_settings& settings = {});

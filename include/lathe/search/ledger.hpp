@@ -46,10 +46,10 @@ public:
     /// them.
     void set_reference(trial reference);
     [[nodiscard]] const std::optional<trial>& reference() const noexcept { return reference_; }
-    /// Limits of a scenario, by its position in the goals. Precondition: the reference is set if
-    /// needs_reference(goals()).
+    /// Limits of a scenario, by its position in the goals. This, and everything below that judges
+    /// trials, throws unsupported where limits are relative and the reference is not set.
     [[nodiscard]] std::span<const limit> limits(std::size_t scenario) const {
-        return limits_.at(scenario);
+        return known_limits().at(scenario);
     }
 
     /// Do the exact metrics known so far break a limit of every scenario?
@@ -93,6 +93,7 @@ public:
     [[nodiscard]] const trial* nearest(std::size_t scenario) const;
 
 private:
+    [[nodiscard]] const std::vector<std::vector<limit>>& known_limits() const;
     /// Of the scenario nearest to being kept.
     [[nodiscard]] double violation_of(const trial& t) const;
     /// Objectives as numbers to minimise; empty if one is missing.

@@ -38,8 +38,12 @@ struct recorded_events {
 void append(std::vector<metric_id>& all, const std::vector<metric_id>& more);
 /// Throws bad_input for an objective or a limit that is not among the provided metrics.
 void check_provided(const search_goals& goals, const std::vector<metric_id>& provided);
+/// Throws bad_input for an evaluator's metric of which several scenarios have different values.
+void check_judged(const search_goals& goals, const std::vector<metric_id>& judged);
 void check_reference(const search_goals& goals, bool given);
 void check_batch(std::size_t batch);
+/// Of a study that is to be kept in a store.
+void check_unused(bool used);
 /// Throws unsupported with the message of a reference member that failed.
 [[noreturn]] void throw_unmeasured(const trial& reference);
 
@@ -103,9 +107,9 @@ public:
     void refuse(const study_ledger& ledger);
 
     template <Evaluator Judge>
-    void evaluate(Judge& judge, std::uint64_t first_id) {
+    void evaluate(Judge& judge, const search_goals& goals, std::uint64_t first_id) {
         if (nets_.empty()) return;
-        merge(judge.evaluate(candidates(first_id), fidelity{}));
+        merge(judge.evaluate(candidates(first_id), fidelity{}), goals);
     }
 
     /// Trials in the order of the members.
@@ -117,7 +121,8 @@ private:
     void fail(std::size_t trial);
     void fail(std::size_t trial, std::string why);
     void merge(const std::vector<std::vector<metric_estimate>>& lists);
-    void merge(const std::vector<evaluation>& evaluations);
+    /// What depends on the deployment holds for the only scenario.
+    void merge(std::vector<evaluation> evaluations, const search_goals& goals);
     void take_metrics(std::size_t trial, const std::vector<metric_estimate>& metrics);
     void drop_settled();
 

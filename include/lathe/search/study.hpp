@@ -32,8 +32,8 @@ struct study_settings {
     std::size_t batch = 8;  ///< proposals asked for, and measured, together; from 1
     /// What relative limits refer to; by default the largest member of a space that has one.
     std::optional<genotype> reference = std::nullopt;
-    /// Identifies what the evaluator's answers depend on, trained weights for one: a store with
-    /// another one is refused.
+    /// Identifies what the answers of evaluator and cost models depend on: trained weights, and the
+    /// machine where time is measured. A store with another one is refused.
     hash64 judge = 0;
 };
 
@@ -47,6 +47,7 @@ template <SearchSpace Space, Evaluator Judge, Optimizer Strategy, CostModel... M
 class study {
 public:
     /// Throws bad_input for goals that are not complete, for a metric that no component provides,
+    /// for an evaluator's metric that depends on the deployment where there are several scenarios,
     /// for relative limits without a reference member, and for a batch of 0.
     study(const Space& space, Judge& judge, Strategy& strategy, search_goals goals,
           study_settings settings, Models&... models)
@@ -58,6 +59,7 @@ public:
           ledger_(std::move(goals)) {
         detail::check_batch(settings_.batch);
         std::vector<metric_id> provided = judge.metrics();
+        detail::check_judged(ledger_.goals(), provided);
         (detail::append(provided, models.metrics()), ...);
         detail::check_provided(ledger_.goals(), provided);
         if (!settings_.reference) {
@@ -91,10 +93,11 @@ public:
     study(const study&) = delete;
     study& operator=(const study&) = delete;
 
-    /// Replays what the store holds and keeps every further event in it. To be called before the
-    /// first step. Throws bad_input if the store holds another study.
+    /// Replays what the store holds and keeps every further event in it. To be called once, before
+    /// the first step. Throws bad_input otherwise, and if the store holds another study.
     template <StudyStore Store>
     void keep_in(Store& store) {
+        detail::check_unused(keep_ || ledger_.reference() || !pending_.empty() || steps_ > 0);
         std::vector<study_event> events = store.events();
         if (events.empty()) store.append(study_started{setup_});
         recorded_ = detail::check_events(std::move(events), setup_);
@@ -269,7 +272,7 @@ private:
             if (may_refuse) batch.refuse(ledger_);
         };
         std::apply([&](Models&... models) { (ask_model(models), ...); }, models_);
-        batch.evaluate(*judge_, first_id);
+        batch.evaluate(*judge_, ledger_.goals(), first_id);
         return std::move(batch).finish();
     }
 

@@ -19,14 +19,8 @@ inline bool same(const estimate& a, const estimate& b) {
 
 /// What is wrong with one estimate, empty if nothing.
 inline std::string flaw(const estimate& e) {
-    if (!e.known()) return std::isnan(e.value) ? "" : "has a number although it is not known";
-    if (!std::isfinite(e.value) || !std::isfinite(e.low) || !std::isfinite(e.high)) {
-        return "is known but not finite";
-    }
-    if (!(e.low <= e.value && e.value <= e.high)) return "is outside its interval";
-    if (!(e.confidence >= 0.0 && e.confidence <= 1.0)) return "has a confidence outside [0, 1]";
-    if (e.source == provenance::exact && e.low != e.high) return "is exact but has an interval";
-    return {};
+    if (!e.known() && !std::isnan(e.value)) return "has a number although it is not known";
+    return std::string(flaw_of(e));
 }
 
 /// What is wrong with metrics().
@@ -34,6 +28,7 @@ inline std::vector<std::string> flaws(const std::vector<metric_id>& metrics) {
     std::vector<std::string> found;
     if (metrics.empty()) found.emplace_back("metrics() is empty");
     for (const auto& m : metrics) {
+        if (!is_metric(m.of, m.by)) found.push_back(to_string(m) + " is no metric");
         if (!m.scenario.empty()) found.push_back(to_string(m) + " names a scenario");
         if (std::count(metrics.begin(), metrics.end(), m) > 1) {
             found.push_back(to_string(m) + " is there twice");

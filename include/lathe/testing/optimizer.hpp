@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <exception>
 #include <limits>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -12,6 +14,7 @@
 
 #include "lathe/core/error.hpp"
 #include "lathe/optimizer/concept.hpp"
+#include "lathe/search_space/members.hpp"
 
 namespace lathe::testing {
 
@@ -50,13 +53,13 @@ public:
         : domain_(std::move(domain)), make_(std::move(make)), problem_(problem), steps_(steps) {}
 
     [[nodiscard]] std::vector<std::string> run() {
-        proposals_are_new_legal_members();
-        equal_calls_give_equal_proposals();
-        order_within_a_tell_is_irrelevant();
-        interrupted_equals_uninterrupted();
-        survives_failures();
-        refuses_wrong_outcomes();
-        refuses_wrong_states();
+        attempt("a run", [&] { proposals_are_new_legal_members(); });
+        attempt("the same run again", [&] { equal_calls_give_equal_proposals(); });
+        attempt("outcomes in another order", [&] { order_within_a_tell_is_irrelevant(); });
+        attempt("a resumed run", [&] { interrupted_equals_uninterrupted(); });
+        attempt("a run of failures", [&] { survives_failures(); });
+        attempt("wrong outcomes", [&] { refuses_wrong_outcomes(); });
+        attempt("wrong states", [&] { refuses_wrong_states(); });
         return std::move(complaints_);
     }
 
@@ -67,6 +70,14 @@ private:
     void complain(std::string what) {
         if (std::find(complaints_.begin(), complaints_.end(), what) == complaints_.end()) {
             complaints_.push_back(std::move(what));
+        }
+    }
+    template <class Check>
+    void attempt(const std::string& what, Check check) {
+        try {
+            check();
+        } catch (const std::exception& e) {
+            complain(what + " throws: " + e.what());
         }
     }
     static std::size_t batch_size(int step) { return 1 + static_cast<std::size_t>(step * 5 % 7); }
@@ -106,7 +117,12 @@ private:
         std::set<std::uint64_t> ids;
         std::set<std::vector<std::uint16_t>> seen;
         batch late;
+        bool fewer = false;
+        int step = 0;
         for (const auto& asked : drive(optimizer, 0, steps_, late)) {
+            const std::size_t wanted = batch_size(step++);
+            if (asked.size() > wanted) complain("ask(n) gives more than n proposals");
+            fewer = fewer || asked.size() < wanted;
             for (const auto& p : asked) {
                 if (!ids.insert(p.id).second) complain("an id is given twice");
                 if (!legal(p.genes)) {
@@ -120,6 +136,23 @@ private:
                 }
             }
         }
+        if (fewer && !exhausted(seen.size())) {
+            complain("ask(n) gives fewer than n proposals while most members are left");
+        }
+    }
+
+    /// Half of the members were proposed. Visits every genotype where they can be visited.
+    [[nodiscard]] bool exhausted(std::size_t proposed) const {
+        if (domain_.members) return 2 * proposed >= domain_.members->size();
+        constexpr std::uint64_t most = 1 << 20;
+        const auto genotypes = lathe::detail::count_genotypes(domain_.axes);
+        if (!genotypes.exact() || *genotypes.exact() > most) return false;
+        std::size_t members = 0;
+        genotype g{std::vector<std::uint16_t>(domain_.axes.size(), 0)};
+        do {
+            members += canonical(g) == g;
+        } while (lathe::detail::next_genotype(g, domain_.axes));
+        return 2 * proposed >= members;
     }
 
     void equal_calls_give_equal_proposals() {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <exception>
+#include <limits>
 #include <map>
 #include <optional>
 #include <set>
@@ -102,8 +103,11 @@ private:
         refuses(g, "it has a gene too many");
         g.genes.pop_back();
         if (g.genes.empty()) return;
-        g.genes.back() = static_cast<std::uint16_t>(space_.axes().back().size());
-        refuses(g, "its last gene is out of range");
+        const std::size_t options = space_.axes().back().size();
+        if (options <= std::numeric_limits<std::uint16_t>::max()) {
+            g.genes.back() = static_cast<std::uint16_t>(options);
+            refuses(g, "its last gene is out of range");
+        }
         g.genes.pop_back();
         refuses(g, "it has a gene too few");
     }
