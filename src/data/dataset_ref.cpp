@@ -6,6 +6,15 @@
 
 namespace lathe {
 
+void dataset_ref::check() const {
+    if (shape_.height < 1 || shape_.width < 1 || shape_.channels < 1 || classes_ < 1) {
+        throw error(errc::bad_input, "data set",
+                    fmt::format("images of {} x {} x {} in {} classes", shape_.height, shape_.width,
+                                shape_.channels, classes_),
+                    "every number must be at least 1");
+    }
+}
+
 void dataset_ref::read(std::span<const std::uint32_t> indices, std::span<std::uint8_t> images,
                        std::span<std::int32_t> labels) const {
     if (images.size() != indices.size() * shape_.elements() || labels.size() != indices.size()) {

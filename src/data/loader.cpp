@@ -3,10 +3,11 @@
 
 #include <array>
 #include <condition_variable>
-#include <csignal>
 #include <exception>
 #include <mutex>
 #include <thread>
+
+#include "core/thread_signals.hpp"
 
 namespace lathe {
 namespace {
@@ -44,10 +45,7 @@ struct loader::state {
     }
 
     void produce(batch_position at) {
-        // Signal handlers are the application's: they shall run on its own threads.
-        sigset_t all;
-        sigfillset(&all);
-        pthread_sigmask(SIG_BLOCK, &all, nullptr);
+        detail::block_asynchronous_signals();
         try {
             for (;; at = reader.following(at)) {
                 std::unique_lock lock(mutex);

@@ -61,8 +61,31 @@ mpi_session::~mpi_session() {
     if (std::uncaught_exceptions() == exceptions_) MPI_Finalize();
 }
 
+/// Errors that MPI reports to `of` come back as statuses for as long as this lives: its default
+/// ends the whole job.
+class returned_errors {
+public:
+    explicit returned_errors(MPI_Comm of) : of_(of) {
+        MPI_Comm_get_errhandler(of_, &before_);
+        MPI_Comm_set_errhandler(of_, MPI_ERRORS_RETURN);
+    }
+    ~returned_errors() {
+        MPI_Comm_set_errhandler(of_, before_);
+        MPI_Errhandler_free(&before_);
+    }
+    returned_errors(const returned_errors&) = delete;
+    returned_errors& operator=(const returned_errors&) = delete;
+
+private:
+    MPI_Comm of_;
+    MPI_Errhandler before_ = MPI_ERRHANDLER_NULL;
+};
+
 struct mpi_communicator::state {
     explicit state(MPI_Comm of) {
+        // Where a handle that is none is reported depends on MPI's version.
+        const returned_errors world(MPI_COMM_WORLD);
+        const returned_errors self(MPI_COMM_SELF);
         require(MPI_Comm_dup(of, &comm), "MPI_Comm_dup");
         MPI_Comm_set_errhandler(comm, MPI_ERRORS_RETURN);
         MPI_Comm_rank(comm, &rank);

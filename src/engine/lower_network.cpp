@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/lowering.hpp"
+#include "engine/runnable.hpp"
 #include "lathe/engine/compile.hpp"
 #include "network/batch_tile.hpp"
 #include "network/operation_key.hpp"
@@ -47,7 +48,7 @@ public:
     lowered_network run() && {
         const auto& groups = execution_.groups;
         last_reader_ = last_readers(net_, groups);
-        const auto end = static_cast<std::int32_t>(groups.size()) - 1;
+        const auto end = std::max(static_cast<std::int32_t>(groups.size()) - 1, 0);
         for (const auto in : net_.inputs()) new_buffer(in, buffer_kind::input, 0);
         for (std::size_t g = 0; g < groups.size(); ++g) {
             add_step(groups[g], static_cast<std::int32_t>(g));
@@ -91,8 +92,7 @@ private:
                                        target_.threads,
                                        execution_.slices,
                                        added && !read_by_anchor && dies_at(*added, step)};
-        step_recipe recipe = std::visit([&](const auto& o) { return lower(o, context); },
-                                        context.anchor().operation);
+        step_recipe recipe = recipe_of(context);
         program_step info;
         info.name = net_.at(group.result()).name;
         info.nodes = group.nodes;
@@ -113,6 +113,15 @@ private:
         weight_offset_ += aligned(recipe.weight_bytes);
         result_.plan.steps.push_back(std::move(info));
         result_.recipes.push_back(std::move(recipe));
+    }
+
+    static step_recipe recipe_of(const lowering_context& context) {
+        try {
+            return std::visit([&](const auto& o) { return lower(o, context); },
+                              context.anchor().operation);
+        } catch (const dnnl::error& e) {
+            rethrow(e, context.anchor());
+        }
     }
 
     void place_output(const step_recipe& recipe, std::int32_t step) {
@@ -177,6 +186,7 @@ private:
 
 lowered_network lower_network(const network& net, const deployment& target) {
     validate(target);
+    require_runnable(net);
     const thread_scope threads(target.threads);
     return assembler(net, target).run();
 }

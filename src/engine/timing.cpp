@@ -93,8 +93,10 @@ round_noise between(const checkpoint& a, const checkpoint& b, std::size_t cores)
     n.after = b.canaries;
     n.involuntary_switches = b.involuntary_switches - a.involuntary_switches;
     if (n.seconds > 0.0) {
-        n.steal_share = growth(a.machine.steal_seconds, b.machine.steal_seconds) /
-                        (n.seconds * static_cast<double>(cores));
+        if (cores > 0) {
+            n.steal_share = growth(a.machine.steal_seconds, b.machine.steal_seconds) /
+                            (n.seconds * static_cast<double>(cores));
+        }
         if (a.machine.pressure_seconds && b.machine.pressure_seconds) {
             n.pressure = growth(a.machine.pressure_seconds, b.machine.pressure_seconds) / n.seconds;
         }

@@ -3,25 +3,16 @@
 
 #include <fmt/format.h>
 #include <sched.h>
-#include <signal.h>
 
 #include <atomic>
 #include <cstdint>
 #include <system_error>
 
+#include "core/thread_signals.hpp"
 #include "lathe/core/error.hpp"
 
 namespace lathe::detail {
 namespace {
-
-void block_asynchronous_signals() {
-    sigset_t set;
-    sigfillset(&set);
-    for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS}) {
-        sigdelset(&set, fault);
-    }
-    pthread_sigmask(SIG_BLOCK, &set, nullptr);
-}
 
 bool confine_this_thread(const std::vector<int>& cores) {
     if (cores.empty()) return false;

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "engine/onednn_convolution.hpp"
+#include "engine/runnable.hpp"
 #include "engine/team.hpp"
 #include "engine/train_expansion.hpp"
 #include "network/readers.hpp"
@@ -124,8 +125,13 @@ std::vector<training_layer> make_layers(const training_context& c) {
     std::vector<training_layer> layers(groups.size());
     std::vector<std::size_t> by_one;
     const auto make = [&](std::size_t i) {
-        layers[i] = {groups[i].first, groups[i].norm, groups[i].output,
-                     c.net.at(groups[i].first).inputs, recipe_of(groups[i], c)};
+        const node& first = c.net.at(groups[i].first);
+        try {
+            layers[i] = {groups[i].first, groups[i].norm, groups[i].output, first.inputs,
+                         recipe_of(groups[i], c)};
+        } catch (const dnnl::error& e) {
+            rethrow(e, first);
+        }
     };
     for (std::size_t i = 0; i < groups.size(); ++i) {
         if (is_made_by_one_thread(groups[i], c)) {
@@ -374,6 +380,7 @@ private:
 }  // namespace
 
 training_plan plan_training(const training_context& context, pass_kind kind) {
+    require_runnable(context.net);
     return planner(context, kind).run();
 }
 

@@ -34,6 +34,18 @@ hash64 hash_network(std::span<const node> nodes, std::span<const network_output>
     return h.value();
 }
 
+void require_countable(const tensor_type& type, const std::string& layer) {
+    std::vector<std::int64_t> extents;
+    for (const auto& d : type.dims) {
+        if (!d.is_symbol()) extents.push_back(d.size());
+    }
+    if (is_countable(extents)) return;
+    throw error(errc::shape, fmt::format("layer '{}'", layer),
+                fmt::format("its result {} has more than {} elements for one input",
+                            to_string(type), most_elements),
+                "give smaller images, fewer channels or a larger stride");
+}
+
 /// One tensor name stands for one full shape in the whole network.
 void check_tensor_shapes(std::span<const node> nodes) {
     struct first_use {
@@ -124,10 +136,13 @@ network with_image_size(const network& net, std::int64_t height, std::int64_t wi
     return std::move(builder).build();
 }
 
+void network::refuse(value_id id) {
+    throw error(errc::bad_input, "network", fmt::format("{} is not a value of this network", id),
+                "use what the call that added a layer returned");
+}
+
 value_id network_builder::input(std::string name, tensor_type type) {
-    const value_id id = add(std::move(name), input_op{std::move(type)}, {});
-    net_.inputs_.push_back(id);
-    return id;
+    return add(std::move(name), input_op{std::move(type)}, {});
 }
 
 value_id network_builder::add(std::string name, op operation, std::vector<value_id> inputs) {
@@ -148,22 +163,20 @@ value_id network_builder::add(std::string name, op operation, std::vector<value_
     }
     tensor_type type = std::visit([&](const auto& o) { return infer_type(o, types, name); },
                                   operation);
+    require_countable(type, name);
     const auto id = static_cast<value_id>(net_.nodes_.size());
     for (const auto in : inputs) {
         auto& users = net_.users_[static_cast<std::size_t>(in)];
         if (users.empty() || users.back() != id) users.push_back(id);
     }
+    if (std::holds_alternative<input_op>(operation)) net_.inputs_.push_back(id);
     net_.nodes_.push_back({std::move(name), std::move(operation), std::move(inputs), std::move(type)});
     net_.users_.emplace_back();
     return id;
 }
 
 void network_builder::output(value_id value, output_role role, std::optional<exit_criterion> exit) {
-    if (value < 0 || static_cast<std::size_t>(value) >= net_.nodes_.size()) {
-        throw error(errc::bad_input, "network output",
-                    fmt::format("{} is not a value of this network", value),
-                    "use what an earlier call returned");
-    }
+    (void)net_.at(value);
     net_.outputs_.push_back({value, role, exit});
 }
 

@@ -61,7 +61,7 @@ void expect_shape(const param_ref& ref, const shape& wanted, const std::string& 
 
 std::int64_t window_count(std::int64_t size, std::int64_t kernel, std::int64_t stride,
                           std::int64_t padding, const tensor_type& in, const std::string& layer) {
-    if (kernel < 1 || stride < 1 || padding < 0 || padding >= kernel ||
+    if (kernel < 1 || kernel > most_elements || stride < 1 || padding < 0 || padding >= kernel ||
         size + 2 * padding < kernel) {
         clash(layer,
               fmt::format("kernel {} with stride {} and padding {} does not fit input {}", kernel,
@@ -161,14 +161,15 @@ tensor_type infer_type(const concat_op&, types_view inputs, const std::string& l
     if (inputs.empty()) clash(layer, "concat takes at least 1 input");
     tensor_type out = image_input(inputs.first(1), layer, "concat");
     std::int64_t channels = 0;
-    for (const auto& in : inputs) {
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+        const tensor_type& in = inputs[i];
         tensor_type same_but_channels = in;
         if (in.dims.size() == 4) same_but_channels.dims[1] = inputs[0].dims[1];
         if (same_but_channels != inputs[0]) {
             clash(layer, fmt::format("cannot put channels of {} behind those of {}", to_string(in),
                                      to_string(inputs[0])));
         }
-        channels += in.dims[1].size();
+        channels += image_input(inputs.subspan(i, 1), layer, "concat").dims[1].size();
     }
     out.dims[1] = channels;
     return out;

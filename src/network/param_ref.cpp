@@ -54,6 +54,9 @@ public:
             if (extent < 1) misfit(ref, "a dimension is smaller than 1");
             ranges_.push_back({{0, extent}});
         }
+        if (!is_countable(ref.full_shape)) {
+            misfit(ref, fmt::format("more than {} elements", most_elements));
+        }
     }
 
     void operator()(const range_view& view) {

@@ -43,6 +43,12 @@ tensor_type vector_type(std::int64_t features) {
     return {{dim::symbolic("batch"), features}, element_type::f32, {}};
 }
 
+bool is_countable(std::span<const std::int64_t> extents) noexcept {
+    std::int64_t room = most_elements;
+    for (const auto extent : extents) room /= extent;
+    return room > 0;
+}
+
 std::int64_t element_count(const tensor_type& type, std::int64_t symbol_size) {
     std::int64_t count = 1;
     for (const auto& d : type.dims) count *= d.is_symbol() ? symbol_size : d.size();

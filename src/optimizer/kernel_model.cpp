@@ -241,6 +241,7 @@ double kernel_model::mean(gene_span g) const {
 }
 
 std::vector<prediction> kernel_model::predict(std::span<const gene_span> genotypes) const {
+    if (genotypes.empty()) return {};  // Eigen's solvers bind a reference to the first element
     const auto n = static_cast<Eigen::Index>(alpha_.size());
     const Eigen::Map<const vector> alpha(alpha_.data(), n);
     const Eigen::Map<const matrix> factor(factor_.data(), n, n);

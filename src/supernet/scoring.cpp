@@ -69,14 +69,16 @@ image_batches::image_batches(batch_reader reader) : shape_(reader.shape()) {
 }
 
 std::span<const float> image_batches::at(std::int32_t height, std::int32_t width) {
-    auto [it, fresh] = by_size_.try_emplace({height, width});
-    if (fresh) {
-        const image_shape wanted{height, width, shape_.channels};
-        it->second.resize(size() * wanted.elements());
-        resize_bilinear(by_size_.at({shape_.height, shape_.width}), size(), shape_, it->second,
-                        wanted);
+    const auto known = by_size_.find({height, width});
+    if (known != by_size_.end()) return known->second;
+    if (height < 1 || width < 1) {
+        throw error(errc::bad_input, "image_batches::at",
+                    fmt::format("a size of {} x {}", height, width), "give at least 1 x 1");
     }
-    return it->second;
+    const image_shape wanted{height, width, shape_.channels};
+    std::vector<float> resized(size() * wanted.elements());
+    resize_bilinear(by_size_.at({shape_.height, shape_.width}), size(), shape_, resized, wanted);
+    return by_size_[{height, width}] = std::move(resized);
 }
 
 calibrated_statistics recalibrate(training_pass& pass, const network& net, weight_store& weights,

@@ -8,12 +8,11 @@
 #include <cmath>
 #include <numbers>
 
-#include "engine/kernels/loss.hpp"
-#include "engine/team.hpp"
 #include "lathe/core/error.hpp"
 #include "lathe/core/text.hpp"
 #include "lathe/supernet/checkpoint.hpp"
 #include "supernet/image_input.hpp"
+#include "supernet/step_runner.hpp"
 #include "supernet/training_ranks.hpp"
 
 namespace lathe {
@@ -95,126 +94,6 @@ network on_small_images(const network& net, std::int32_t channels) {
     return with_image_size(net, smaller(own.height), smaller(own.width));
 }
 
-/// Value, gradient and momentum of each weight, and a copy of the value and the momentum.
-std::int64_t weight_bytes(const weight_store& weights) {
-    constexpr std::size_t floats_each = 5;
-    std::size_t floats = 0;
-    for (const auto& [name, t] : weights.tensors()) floats += floats_each * t.value.size();
-    return static_cast<std::int64_t>(floats * sizeof(float));
-}
-
-/// Of steps of `nets`, whose tensors are added to `weights`.
-std::int64_t memory_of(weight_store& weights, std::span<const network> nets, int batch,
-                       const training_settings& settings) {
-    training_pass pass(settings.threads, settings.precision);
-    std::int64_t arena = 0;
-    for (const auto& net : nets) {
-        weights.add(net);
-        arena = std::max(arena, pass.arena_bytes(net, batch));
-    }
-    return weight_bytes(weights) + arena;
-}
-
-struct batch_result {
-    double loss = 0.0;
-    double accuracy = 0.0;
-};
-
-/// Runs networks of one step on one batch.
-class step_runner {
-public:
-    step_runner(weight_store& weights, const training_settings& settings)
-        : weights_(weights), settings_(settings), pass_(settings.threads, settings.precision) {}
-
-    /// One result per network. False: a loss was not finite.
-    bool run(const std::vector<network>& nets, const image_batch& batch, image_shape shape,
-             std::vector<batch_result>& results) {
-        weights_.start_step();
-        results.assign(nets.size(), {});
-        for (std::size_t i = 0; i < nets.size(); ++i) {
-            weights_.add(nets[i]);
-            weights_.use(nets[i]);
-            if (settings_.memory > 0) pass_.bound_arena(settings_.memory - weight_bytes(weights_));
-            results[i] = train_one(nets[i], batch, shape, i == 0);
-            if (!std::isfinite(results[i].loss)) return false;
-        }
-        return true;
-    }
-
-    [[nodiscard]] const pass_counters& counters() const { return pass_.counters(); }
-
-private:
-    batch_result train_one(const network& net, const image_batch& batch, image_shape shape,
-                           bool first) {
-        const auto images = resized(net, batch, shape);
-        const auto logits = pass_.forward(net, weights_.access(), images, batch.count);
-        const auto classes = static_cast<std::int64_t>(logits.size()) / batch.count;
-        if (!first && settings_.others == teaching::distillation) {
-            require_teacher(logits.size(), batch.count);
-        }
-        const kernels::classification_shape rows{batch.count, classes};
-        gradient_.resize(logits.size());
-        batch_result result;
-        result.accuracy = share_right(logits, batch.labels, classes);
-        if (first || settings_.others == teaching::labels) {
-            result.loss = kernels::softmax_cross_entropy(rows, logits.data(), batch.labels.data(),
-                                                         settings_.label_smoothing,
-                                                         gradient_.data());
-        } else {
-            result.loss = kernels::softmax_cross_entropy(rows, logits.data(), teacher_.data(),
-                                                         gradient_.data());
-        }
-        if (first) {
-            teacher_.resize(logits.size());
-            kernels::softmax(rows, logits.data(), teacher_.data());
-        }
-        if (std::isfinite(result.loss)) pass_.backward(gradient_);
-        return result;
-    }
-
-    std::span<const float> resized(const network& net, const image_batch& batch, image_shape from) {
-        const image_shape to = image_input(net, from.channels);
-        if (to == from) return batch.images;
-        const auto count = static_cast<std::size_t>(batch.count);
-        images_.resize(count * to.elements());
-        const auto parts = std::min(static_cast<std::size_t>(settings_.threads), count);
-        detail::run_by_team(parts, settings_.threads, [&](std::size_t part) {
-            const std::size_t first = part * count / parts;
-            const std::size_t images = (part + 1) * count / parts - first;
-            resize_bilinear(
-                std::span(batch.images).subspan(first * from.elements(), images * from.elements()),
-                images, from,
-                std::span(images_).subspan(first * to.elements(), images * to.elements()), to);
-        });
-        return images_;
-    }
-
-    void require_teacher(std::size_t outputs, std::int64_t images) const {
-        if (outputs == teacher_.size()) return;
-        const auto count = static_cast<std::size_t>(images);
-        throw error(errc::shape, "sampler",
-                    fmt::format("a network of {} outputs after one of {}", outputs / count,
-                                teacher_.size() / count),
-                    "give networks with the same outputs, or let all learn from the labels");
-    }
-
-    static double share_right(std::span<const float> logits, std::span<const std::int32_t> labels,
-                              std::int64_t classes) {
-        std::int64_t right = 0;
-        for (std::size_t i = 0; i < labels.size(); ++i) {
-            const auto row = logits.subspan(i * static_cast<std::size_t>(classes),
-                                            static_cast<std::size_t>(classes));
-            right += std::ranges::max_element(row) - row.begin() == labels[i];
-        }
-        return static_cast<double>(right) / static_cast<double>(labels.size());
-    }
-
-    weight_store& weights_;
-    const training_settings& settings_;
-    training_pass pass_;
-    std::vector<float> images_, gradient_, teacher_;
-};
-
 /// Values and momentum to go back to.
 class good_state {
 public:
@@ -259,10 +138,11 @@ public:
         check_memory(first_step, data.batch());
         state_.settings = digest(settings, ranks.size(), data, first_step);
         require_same_state();
-        if (ranks_.of_first(!settings.checkpoint.empty() &&
-                            std::filesystem::exists(settings.checkpoint))) {
+        if (ranks_.of_first(has_checkpoint())) {
             resume();
             require_same_state();
+        } else {
+            save();  // a folder that cannot be written to shall show before the first step
         }
         batches_ = std::make_unique<loader>(data.part(ranks.rank(), ranks.size()), state_.position);
     }
@@ -292,7 +172,7 @@ private:
 
     void check_memory(std::span<const network> nets, int batch) const {
         if (settings_.memory == 0) return;
-        const std::int64_t needed = memory_of(weights_, nets, batch, settings_);
+        const std::int64_t needed = training_memory(weights_, nets, batch, settings_);
         if (needed <= settings_.memory) return;
         throw error(errc::bad_input, "training settings",
                     fmt::format("memory is {}, a step on {} images takes {}",
@@ -401,6 +281,15 @@ private:
         return p;
     }
 
+    [[nodiscard]] bool has_checkpoint() const {
+        if (settings_.checkpoint.empty()) return false;
+        std::error_code failure;
+        const bool exists = std::filesystem::exists(settings_.checkpoint, failure);
+        if (!failure) return exists;
+        throw error(errc::io, settings_.checkpoint.string(), failure.message(),
+                    "give a path that can be read and written");
+    }
+
     void save() const {
         if (settings_.checkpoint.empty() || ranks_.rank() != 0) return;
         save_checkpoint(settings_.checkpoint, weights_, state_);
@@ -438,12 +327,6 @@ private:
 };
 
 }  // namespace
-
-std::int64_t training_memory(std::span<const network> nets, int batch,
-                             const training_settings& settings) {
-    weight_store weights(settings.seed);
-    return memory_of(weights, nets, batch, settings);
-}
 
 training_report train_supernet(weight_store& weights, const subnet_sampler& sampler,
                                const batch_reader& data, const training_settings& settings,

@@ -38,6 +38,21 @@ void initialise(weight_tensor& t, rng random) {
     }
 }
 
+weight_tensor new_tensor(const parameter& p, std::uint64_t seed) {
+    weight_tensor t;
+    t.shape = p.ref->full_shape;
+    t.role = p.role;
+    const auto size = static_cast<std::size_t>(product(t.shape, 0));
+    t.value.assign(size, 0.0F);
+    t.gradient.assign(size, 0.0F);
+    t.velocity.assign(size, 0.0F);
+    hasher name;
+    name.add(p.ref->tensor);
+    for (const auto extent : t.shape) name.add(static_cast<std::uint64_t>(extent));
+    initialise(t, rng(seed, name.value()));
+    return t;
+}
+
 bool decays(param_role role) {
     return role == param_role::conv_weight || role == param_role::linear_weight;
 }
@@ -57,26 +72,17 @@ std::vector<float> coverage(const weight_tensor& t) {
 void weight_store::add(const network& net) {
     for (const auto& n : net.nodes()) {
         for (const auto& p : parameters_of(n.operation)) {
-            auto [it, fresh] = tensors_.try_emplace(p.ref->tensor);
-            weight_tensor& t = it->second;
-            if (!fresh) {
-                if (t.shape == p.ref->full_shape) continue;
-                throw error(errc::shape, fmt::format("tensor '{}'", p.ref->tensor),
-                            fmt::format("layer '{}' says its full shape is [{}], the store has [{}]",
-                                        n.name, fmt::join(p.ref->full_shape, ","),
-                                        fmt::join(t.shape, ",")),
-                            "give the shared tensor one full shape in the whole space");
+            const auto known = tensors_.find(p.ref->tensor);
+            if (known == tensors_.end()) {
+                tensors_.emplace(p.ref->tensor, new_tensor(p, seed_));
+            } else if (known->second.shape != p.ref->full_shape) {
+                throw error(
+                    errc::shape, fmt::format("tensor '{}'", p.ref->tensor),
+                    fmt::format("layer '{}' says its full shape is [{}], the store has [{}]",
+                                n.name, fmt::join(p.ref->full_shape, ","),
+                                fmt::join(known->second.shape, ",")),
+                    "give the shared tensor one full shape in the whole space");
             }
-            t.shape = p.ref->full_shape;
-            t.role = p.role;
-            const auto size = static_cast<std::size_t>(product(t.shape, 0));
-            t.value.assign(size, 0.0F);
-            t.gradient.assign(size, 0.0F);
-            t.velocity.assign(size, 0.0F);
-            hasher name;
-            name.add(p.ref->tensor);
-            for (const auto extent : t.shape) name.add(static_cast<std::uint64_t>(extent));
-            initialise(t, rng(seed_, name.value()));
         }
     }
 }

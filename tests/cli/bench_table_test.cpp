@@ -222,7 +222,7 @@ TEST_CASE("NAS-Bench-201: members as published, read in less than 50 ms") {
         CHECK((some.hypervolume_share > 0.85 && some.hypervolume_share < 1.0));
     }
     INFO("read in " << best_ms << " ms");
-#ifdef NDEBUG
+#if defined(NDEBUG) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
     CHECK(best_ms < 50.0);
 #endif
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lathe/data/loader.hpp"
 
+#include <signal.h>
+
 #include <algorithm>
 #include <map>
 #include <numeric>
@@ -197,6 +199,32 @@ TEST_CASE("a label out of range is named with its image") {
         5, shape, 3, [](std::uint32_t i, std::span<std::uint8_t>) { return std::int32_t(i) - 1; });
     loader l(batch_reader(data, {2, 0}, no_scale, {2, batch_order::evaluation, {}, 1}));
     CHECK_FAILS(l.next(), errc::bad_input, "image 0", "label -1", "0 to 2");
+}
+
+TEST_CASE("handlers run on the application's threads, but the loader's own faults are reported") {
+    sigset_t blocked;
+    sigemptyset(&blocked);
+    const function_dataset data(4, shape, 2, [&](std::uint32_t, std::span<std::uint8_t>) {
+        pthread_sigmask(SIG_SETMASK, nullptr, &blocked);
+        return 0;
+    });
+    loader l(batch_reader(data, all_of(4), no_scale, {4, batch_order::evaluation, {}, 1}));
+    (void)l.next();
+    for (const int outside : {SIGINT, SIGTERM, SIGALRM}) CHECK(sigismember(&blocked, outside) == 1);
+    for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGABRT}) {
+        CHECK(sigismember(&blocked, fault) == 0);
+    }
+}
+
+TEST_CASE("a data set without pixels or classes is refused") {
+    const auto make = [](image_shape of, std::int32_t classes) {
+        const function_dataset data(4, of, classes,
+                                    [](std::uint32_t, std::span<std::uint8_t>) { return 0; });
+        (void)measure_normalization(data, all_of(4));
+    };
+    CHECK_FAILS(make({4, 4, 0}, 2), errc::bad_input, "4 x 4 x 0");
+    CHECK_FAILS(make({0, 4, 1}, 2), errc::bad_input, "0 x 4 x 1");
+    CHECK_FAILS(make({4, 4, 1}, 0), errc::bad_input, "0 classes");
 }
 
 TEST_CASE("a reader that cannot work is refused") {

@@ -53,6 +53,7 @@ TEST_CASE("without MPI a communicator says what is missing; MPI is started once"
                Catch::Contains("not initialised") && Catch::Contains("mpi_session"));
     CHECK_FAILS(mpi_session(), errc::unsupported, "initialised already");
     CHECK_FAILS(mpi_communicator(MPI_Comm_c2f(MPI_COMM_NULL)), errc::bad_input, "no communicator");
+    CHECK_FAILS(mpi_communicator(9999), errc::io, "MPI_Comm_dup");
 }
 
 TEST_CASE("a sum has the bits of adding in the order of the ranks") {

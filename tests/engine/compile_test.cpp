@@ -3,6 +3,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "lathe/core/error.hpp"
+#include "lathe/engine/training_pass.hpp"
 #include "reference/random_network.hpp"
 
 using namespace lathe;
@@ -38,4 +40,50 @@ TEST_CASE("compiling twice gives the same program") {
     for (std::size_t i = 0; i < a.steps.size(); ++i) {
         CHECK(a.steps[i].implementation == b.steps[i].implementation);
     }
+}
+
+TEST_CASE("values that no kernel reads are refused with the layer, for inference and training") {
+    const auto refusal = [](const tensor_type& type) {
+        network_builder b;
+        const auto x = b.input("in", type);
+        b.output(b.add("out", activation_op{activation::relu}, {x}), output_role::features);
+        const network net = std::move(b).build();
+        std::string messages;
+        try {
+            (void)compile(net, {.batch = 2});
+        } catch (const error& e) {
+            CHECK(e.code() == errc::unsupported);
+            messages += e.what();
+        }
+        try {
+            (void)training_pass(1).arena_bytes(net, 2);
+        } catch (const error& e) {
+            CHECK(e.code() == errc::unsupported);
+            messages += e.what();
+        }
+        return messages;
+    };
+    using Catch::Contains;
+    auto bytes = image_type(3, 4, 4);
+    bytes.element = element_type::u8;
+    CHECK_THAT(refusal(bytes), Contains("'in'") && Contains("u8[batch,3,4,4]"));
+    auto quantized = vector_type(4);
+    quantized.quantized = quantization{.scale = 0.1F};
+    CHECK_THAT(refusal(quantized), Contains("quantized"));
+    CHECK_THAT(refusal({.dims = {8, 4}, .quantized = {}}), Contains("f32[8,4]"));
+    CHECK_THAT(
+        refusal({.dims = {dim::symbolic("batch"), dim::symbolic("length")}, .quantized = {}}),
+        Contains("f32[batch,length]"));
+    CHECK(refusal(vector_type(4)).empty());
+}
+
+TEST_CASE("a network without layers has the same buffers with and without the engine") {
+    network_builder b;
+    b.output(b.input("in", vector_type(4)), output_role::features);
+    const network net = std::move(b).build();
+    const program exact = compile(net, {.batch = 2});
+    const program bound = compile_lower_bound(net, {.batch = 2});
+    REQUIRE(exact.buffers.size() == bound.buffers.size());
+    CHECK(exact.buffers[0].last_step == bound.buffers[0].last_step);
+    CHECK(exact.peak_memory() == bound.peak_memory());
 }

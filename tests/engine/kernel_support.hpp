@@ -64,7 +64,8 @@ private:
 inline constexpr int most_threads = 3;
 
 inline bool same_bits(const floats& a, const floats& b) {
-    return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+    return a.size() == b.size() &&
+           (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0);
 }
 
 /// Largest difference over the largest reference value (at least `floor`); NaN is infinite.

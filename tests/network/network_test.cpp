@@ -198,10 +198,26 @@ TEST_CASE("a builder refuses what is no network") {
     CHECK_THROWS_WITH(b.add("y", softmax_op{}, {x}), Contains("'y'") && Contains("f32[batch,4,2,2]"));
     CHECK_THROWS_WITH(b.output(3, output_role::logits), Contains("3 is not a value"));
 
+    const std::int64_t half = std::int64_t{1} << 16;
+    CHECK_THROWS_WITH(b.input("huge", image_type(1, half, half)),
+                      Contains("'huge'") && Contains("more than 2147483647 elements"));
+    CHECK_THROWS_WITH(b.type(99), Contains("99 is not a value"));
+
     // a refused layer leaves nothing behind
     const auto y = b.add("y", relu, {x});
     b.output(y, output_role::features);
-    CHECK(std::move(b).build().nodes().size() == 2);
+    const network net = std::move(b).build();
+    CHECK(net.nodes().size() == 2);
+    CHECK_THROWS_WITH(net.at(2), Contains("2 is not a value"));
+    CHECK_THROWS_WITH(net.users(-1), Contains("-1 is not a value"));
+}
+
+TEST_CASE("an input is one however it was added") {
+    network_builder b;
+    const auto x = b.add("x", input_op{vector_type(2)}, {});
+    b.output(x, output_role::features);
+    const network net = std::move(b).build();
+    CHECK(std::vector(net.inputs().begin(), net.inputs().end()) == std::vector{x});
 }
 
 TEST_CASE("a network has inputs, outputs and no layer for nothing") {

@@ -94,6 +94,9 @@ TEST_CASE("shapes that do not fit are refused with the layer and both shapes") {
     auto symbolic_height = image;
     symbolic_height.dims[2] = dim::symbolic("height");
 
+    auto symbolic_channels = image;
+    symbolic_channels.dims[1] = dim::symbolic("channels");
+
     const batch_norm_op norm{whole("s", {8}), whole("t", {8})};
     auto no_epsilon = norm;
     no_epsilon.epsilon = 0.0F;
@@ -116,6 +119,11 @@ TEST_CASE("shapes that do not fit are refused with the layer and both shapes") {
         {flat, {image}, {"[6,8]", "4 dimensions"}},
         {norm, {image_type(7, 7, 5)}, {"'s'", "[8]", "[7]"}},
         {norm, {vector}, {"f32[batch,6]"}},
+        {concat_op{}, {image, symbolic_channels}, {"f32[batch,channels,7,5]"}},
+        {pool_op{
+             pooling::max, {std::int64_t{1} << 62, 1}, {1, 1}, {(std::int64_t{1} << 62) - 1, 0}},
+         {image},
+         {"kernel 4611686018427387904"}},
         {no_epsilon, {image}, {"epsilon is 0"}},
         {nan_epsilon, {image}, {"epsilon is nan"}},
         {add_op{}, {image, image_type(8, 5, 7)}, {"f32[batch,8,7,5]", "f32[batch,8,5,7]"}},

@@ -207,6 +207,8 @@ TEST_CASE("views that do not fit are refused with tensor and shape") {
     CHECK_THAT(message(viewed({9, 7, 7}, {centre_crop{0, 7}})), Contains("crop to 0"));
     CHECK_THAT(message(viewed({7}, {centre_crop{1, 1}})), Contains("two dimensions"));
     CHECK_THAT(message(viewed({3, 0}, {})), Contains("smaller than 1"));
+    CHECK_THAT(message(viewed({std::int64_t{1} << 40, std::int64_t{1} << 40}, {})),
+               Contains("more than 2147483647 elements"));
     // the second view sees what the first has left
     CHECK_THAT(message(viewed({8}, {range_view{{{{0, 3}}}}, range_view{{{{2, 4}}}}})),
                Contains("3 indices"));

@@ -23,6 +23,15 @@ TEST_CASE("sizes replace every symbol") {
     CHECK(element_count({{dim::symbolic("a"), dim::symbolic("b")}, element_type::u8, {}}, 3) == 9);
 }
 
+TEST_CASE("extents are counted without overflow") {
+    const auto countable = [](std::vector<std::int64_t> extents) { return is_countable(extents); };
+    CHECK(countable({}));
+    CHECK(countable({most_elements, 1}));
+    CHECK_FALSE(countable({most_elements, 2}));
+    CHECK_FALSE(countable({1, most_elements + 1}));
+    CHECK_FALSE(countable({std::int64_t{1} << 62, std::int64_t{1} << 62, 3}));
+}
+
 TEST_CASE("element types have names and sizes of their own") {
     std::set<std::string_view> names;
     std::int64_t bytes = 0;

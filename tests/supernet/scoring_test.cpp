@@ -122,6 +122,10 @@ TEST_CASE("images that the network cannot take are refused, not read past their 
               (void)top1_accuracy(net, weights.reader(), own, images, 0, 10, 1);
           }) == errc::bad_input);
     CHECK(code([] { training_pass(0); }) == errc::bad_input);
+    for (int twice = 0; twice < 2; ++twice) {  // nothing half made is kept
+        CHECK(code([&] { (void)images.at(0, 8); }) == errc::bad_input);
+        CHECK(code([&] { (void)images.at(8, -1); }) == errc::bad_input);
+    }
 }
 
 TEST_CASE("the evaluator judges members and turns trouble into failures") {

@@ -147,8 +147,11 @@ TEST_CASE("training goes on after kill -9 to the same weights") {
         execv(self, arguments);
         _exit(127);
     }
-    for (int wait = 0; wait < 3000 && !fs::exists(s.checkpoint); ++wait) usleep(10'000);
-    REQUIRE(fs::exists(s.checkpoint));
+    const auto begun = [&] {
+        return fs::exists(s.checkpoint) && load_checkpoint(s.checkpoint).state.step > 0;
+    };
+    for (int wait = 0; wait < 3000 && !begun(); ++wait) usleep(10'000);
+    REQUIRE(begun());
     usleep(30'000);
     kill(child, SIGKILL);
     int status = 0;
@@ -267,6 +270,7 @@ TEST_CASE("networks that do not take the images are refused") {
         }
         return std::string();
     };
+    CHECK_THAT(refused(image_type(1, 28, 28)), Catch::Contains("needs logits of (batch, classes)"));
     CHECK_THAT(refused(vector_type(256)), Catch::Contains("f32[batch,256]"));
     CHECK_THAT(refused(image_type(3, 16, 16)), Catch::Contains("images with 1 channels"));
 }
@@ -291,6 +295,37 @@ TEST_CASE("a sampler must give networks, and a teacher needs pupils with its out
                       Catch::Contains("12 outputs") && Catch::Contains("one of 10"));
     s.others = teaching::labels;
     CHECK_NOTHROW(train_with(unlike, s, -1));
+}
+
+TEST_CASE("a network is trained by its logits, not by its probabilities") {
+    const auto with = [](output_role role) {
+        network_builder b;
+        const auto in = b.input("image", image_type(1, 28, 28));
+        const auto mean = b.add("mean", global_pool_op{}, {in});
+        b.output(b.add("classes", linear_op{whole("w", {10, 1}), whole("b", {10})}, {mean}), role);
+        return std::vector{std::move(b).build()};
+    };
+    CHECK_NOTHROW(train_with([&](rng) { return with(output_role::logits); }, quick(1), -1));
+    CHECK_THROWS_WITH(
+        train_with([&](rng) { return with(output_role::probabilities); }, quick(1), -1),
+        Catch::Contains("'classes'") && Catch::Contains("another role"));
+}
+
+TEST_CASE("a checkpoint that cannot be written shows before the first step") {
+    const temporary_folder folder;
+    const auto space = test::small_space();
+    const test::small_data data(320);
+    weight_store weights(1);
+    auto s = quick(1000);
+    s.checkpoint = folder / "not there" / "w.safetensors";
+    bool stepped = false;
+    CHECK_THROWS_AS(train_supernet(weights, sandwich(space, 0), data.reader(32), s,
+                                   [&](const training_progress&) { stepped = true; }),
+                    error);
+    CHECK_FALSE(stepped);
+    s.checkpoint = folder / std::string(300, 'x');
+    CHECK_THROWS_WITH(train_supernet(weights, sandwich(space, 0), data.reader(32), s),
+                      Catch::Contains("xxx"));
 }
 
 TEST_CASE("a tensor with the name of a momentum cannot be saved") {

@@ -13,7 +13,12 @@ std::atomic<std::size_t> bytes_taken{0};
 std::atomic<std::size_t> blocks_taken{0};
 std::ptrdiff_t in_use_before = 0;
 
-std::size_t note(std::size_t bytes) {
+std::ptrdiff_t in_use() { return static_cast<std::ptrdiff_t>(mallinfo2().uordblks); }
+
+}  // namespace
+
+#ifndef __SANITIZE_ADDRESS__  // which has a heap of its own
+static std::size_t note(std::size_t bytes) {
     if (counting.load(std::memory_order_relaxed)) {
         bytes_taken += bytes;
         ++blocks_taken;
@@ -21,11 +26,6 @@ std::size_t note(std::size_t bytes) {
     return bytes;
 }
 
-std::ptrdiff_t in_use() { return static_cast<std::ptrdiff_t>(mallinfo2().uordblks); }
-
-}  // namespace
-
-#ifndef __SANITIZE_ADDRESS__
 extern "C" {
 void* __libc_malloc(std::size_t);
 void* __libc_calloc(std::size_t, std::size_t);

@@ -39,6 +39,7 @@ concept Dataset = requires(const D& data, std::span<const std::uint32_t> indices
 /// Any data set, by reference: the data set must outlive this.
 class dataset_ref {
 public:
+    /// Throws bad_input for images without pixels or channels, and for no classes.
     template <Dataset D>
     dataset_ref(const D& data)
         : data_(&data),
@@ -48,7 +49,9 @@ public:
           read_([](const void* self, std::span<const std::uint32_t> indices,
                    std::span<std::uint8_t> images, std::span<std::int32_t> labels) {
               static_cast<const D*>(self)->read(indices, images, labels);
-          }) {}
+          }) {
+        check();
+    }
     template <Dataset D>
         requires(!std::same_as<D, dataset_ref>)
     dataset_ref(const D&& data) = delete;
@@ -64,6 +67,8 @@ public:
 private:
     using read_function = void (*)(const void*, std::span<const std::uint32_t>,
                                    std::span<std::uint8_t>, std::span<std::int32_t>);
+    void check() const;
+
     const void* data_;
     std::size_t size_;
     std::int32_t classes_;

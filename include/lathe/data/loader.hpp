@@ -84,7 +84,7 @@ struct image_batch {
 };
 
 /// Endless iteration over a reader. One background thread prepares up to two batches ahead; it
-/// blocks all signals and ends with this object.
+/// blocks all signals but those of its own faults and ends with this object.
 class loader {
 public:
     explicit loader(batch_reader reader, batch_position start = {});

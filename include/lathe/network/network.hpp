@@ -43,13 +43,14 @@ class network {
 public:
     /// In topological order: inputs of a node come before it.
     [[nodiscard]] std::span<const node> nodes() const noexcept { return nodes_; }
-    [[nodiscard]] const node& at(value_id id) const { return nodes_.at(static_cast<std::size_t>(id)); }
+    /// Throws bad_input for a value that is not there.
+    [[nodiscard]] const node& at(value_id id) const { return nodes_[place_of(id)]; }
     [[nodiscard]] std::span<const value_id> inputs() const noexcept { return inputs_; }
     [[nodiscard]] std::span<const network_output> outputs() const noexcept { return outputs_; }
 
-    /// Nodes that read the value, ascending. O(1).
+    /// Nodes that read the value, ascending. O(1). Throws bad_input for a value that is not there.
     [[nodiscard]] std::span<const value_id> users(value_id id) const {
-        return users_.at(static_cast<std::size_t>(id));
+        return users_[place_of(id)];
     }
     /// The value with this name. Throws bad_input with the nearest name.
     [[nodiscard]] value_id find(std::string_view name) const;
@@ -61,6 +62,12 @@ public:
 
 private:
     friend class network_builder;
+
+    [[nodiscard]] std::size_t place_of(value_id id) const {
+        if (id < 0 || static_cast<std::size_t>(id) >= nodes_.size()) refuse(id);
+        return static_cast<std::size_t>(id);
+    }
+    [[noreturn]] static void refuse(value_id id);
 
     std::vector<node> nodes_;
     std::vector<value_id> inputs_;
@@ -92,12 +99,15 @@ private:
 /// Makes networks layer by layer. Every call checks shapes at once and names the layer in errors.
 class network_builder {
 public:
+    /// The same as add() with an input_op.
     value_id input(std::string name, tensor_type type);
-    /// Throws shape where the inputs do not fit, bad_input for an unknown input or a name used twice.
+    /// Throws shape where the inputs do not fit or make more than most_elements for one input,
+    /// bad_input for an unknown input or a name used twice.
     value_id add(std::string name, op operation, std::vector<value_id> inputs);
+    /// Throws bad_input for an unknown value.
     void output(value_id value, output_role role, std::optional<exit_criterion> exit = {});
 
-    /// The type of a value added before.
+    /// The type of a value added before. Throws bad_input for another.
     [[nodiscard]] const tensor_type& type(value_id value) const;
 
     /// Throws bad_input when there is no input or no output, when a value is never used, or when one

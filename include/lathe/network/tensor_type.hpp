@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,10 @@ struct quantization {
     friend bool operator==(const quantization&, const quantization&) = default;
 };
 
+/// Of one tensor, and of one value for one input: far more than a machine runs, and few enough for
+/// every count of bytes to fit into 64 bits.
+inline constexpr std::int64_t most_elements = 0x7FFFFFFF;
+
 /// Images are (batch, channels, height, width) and vectors (batch, features), in this logical order
 /// whatever the layout in memory.
 struct tensor_type {
@@ -57,6 +62,8 @@ struct tensor_type {
 /// (batch, features) in f32 with a symbolic batch.
 [[nodiscard]] tensor_type vector_type(std::int64_t features);
 
+/// Do these extents, each above 0, make at most most_elements?
+[[nodiscard]] bool is_countable(std::span<const std::int64_t> extents) noexcept;
 /// Number of elements with every symbol replaced by `symbol_size`.
 [[nodiscard]] std::int64_t element_count(const tensor_type& type, std::int64_t symbol_size);
 /// element_count times the size of an element.

@@ -26,7 +26,7 @@ public:
     [[nodiscard]] std::size_t size() const noexcept { return labels_.size(); }
     [[nodiscard]] image_shape shape() const noexcept { return shape_; }
     [[nodiscard]] std::span<const std::int32_t> labels() const noexcept { return labels_; }
-    /// All images at this height and width; kept from then on.
+    /// All images at this height and width; kept from then on. Throws bad_input for an empty size.
     [[nodiscard]] std::span<const float> at(std::int32_t height, std::int32_t width);
     /// Identifies the images and their order.
     [[nodiscard]] hash64 content() const noexcept { return content_; }

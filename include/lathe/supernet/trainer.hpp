@@ -81,7 +81,7 @@ struct training_settings {
     float clip_norm = 5.0F;
     teaching others = teaching::distillation;
     std::int64_t memory = 0;  ///< most bytes that training_memory() may say; 0: as many as it takes
-    double checkpoint_seconds = 120.0;  ///< infinite: one at the end alone
+    double checkpoint_seconds = 120.0;  ///< infinite: none but the first and the last
     std::filesystem::path checkpoint;  ///< empty: none is written
 };
 
@@ -107,21 +107,24 @@ struct training_report {
     std::int64_t peak_bytes = 0;  ///< as training_memory(), of all networks that were trained
 };
 
-/// Bytes that training takes at its peak: the weights of `nets`, their gradients and momentum, a copy
-/// to go back to, and the largest arena of a pass on `batch` images. Images, the loader's batches and
-/// oneDNN's code (some tens of kilobytes for each shape of a layer) come on top. Runs nothing.
-/// Throws unsupported (naming the layer) for what cannot be trained.
+/// Bytes that training takes at its peak: the weights of `nets`, their gradients and momentum, a
+/// copy to go back to, copies of the largest tensor for its update, and the largest arena of a pass
+/// on `batch` images. Images, the loader's batches and oneDNN's code (some tens of kilobytes for
+/// each shape of a layer) come on top. Runs nothing. Throws unsupported (naming the layer) for what
+/// cannot be trained.
 [[nodiscard]] std::int64_t training_memory(std::span<const network> nets, int batch,
                                            const training_settings& settings);
 
 /// Forward and backward of every sampled network on the same batch, gradients summed, one update.
 /// Images are resized to each network's input. A non-finite loss or gradient rolls back to the last
 /// good state, halves the learning rate and goes on with other batches; the fourth time it throws
-/// numeric. Writes a checkpoint every `checkpoint_seconds` and at the end; starts from an existing
-/// one made with the same settings, data and sampler output; throws bad_input for another one.
-/// Throws bad_input for settings out of range, naming the setting, and for a network that cannot be
-/// trained in `memory`; shape for one that does not take the data's images, or has other outputs
-/// than the one that it learns from; bad_input for a sampler that gives none.
+/// numeric. Writes a checkpoint before the first step, every `checkpoint_seconds` and at the end;
+/// starts from an existing one made with the same settings, data and sampler output; throws
+/// bad_input for another one. Throws bad_input for settings out of range, naming the setting, and
+/// for a network that cannot be trained in `memory`; shape for one that does not take the data's
+/// images, whose first output is not logits of (batch, classes), or that has other outputs than the
+/// one that it learns from; bad_input for a sampler that gives none, io for a checkpoint that
+/// cannot be read or written.
 ///
 /// With several ranks, every rank calls this with the same arguments (probe and stop apart): each
 /// trains on its part of a global batch of ranks x data.batch() images, with norms over its own
