@@ -6,19 +6,12 @@
 #include <algorithm>
 #include <cmath>
 
+#include "data/trivial_augment.hpp"
 #include "lathe/core/error.hpp"
 
 namespace lathe {
-namespace {
 
-/// Index `i` of an axis that goes on beyond both ends as its own mirror image, edge included.
-std::size_t mirrored(std::int32_t i, std::int32_t size) {
-    if (i < 0) return static_cast<std::size_t>(-1 - i);
-    if (i >= size) return static_cast<std::size_t>(2 * size - 1 - i);
-    return static_cast<std::size_t>(i);
-}
-
-}  // namespace
+using detail::mirrored;
 
 normalization measure_normalization(const dataset_ref& data,
                                     std::span<const std::uint32_t> indices) {
@@ -97,7 +90,13 @@ void image_transform::plain(std::span<const std::uint8_t> image,
 }
 
 void image_transform::augmented(std::span<const std::uint8_t> image, rng random,
-                                std::span<float> out) const noexcept {
+                                std::span<float> out) const {
+    std::vector<std::uint8_t> changed;
+    if (changes_.trivial_augment) {
+        changed.assign(image.begin(), image.end());
+        detail::trivial_augment(shape_, changed, random);
+        image = changed;
+    }
     const auto places = static_cast<std::uint32_t>(2 * changes_.shift + 1);
     const auto down = static_cast<std::int32_t>(random.below(places)) - changes_.shift;
     const auto right = static_cast<std::int32_t>(random.below(places)) - changes_.shift;

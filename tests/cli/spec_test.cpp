@@ -65,7 +65,7 @@ TEST_CASE("the specification of the examples is accepted") {
 TEST_CASE("values arrive where they belong") {
     const search_spec s = read_text(R"({
         "space": {"preset": "mobile32"},
-        "data": {"format": "idx", "path": "x/y", "validation": 30, "augmentation": {"shift": 1}},
+        "data": {"format": "idx", "path": "x/y", "validation": 30, "augmentation": {"shift": 1, "trivial_augment": true}},
         "training": {"steps": 7, "batch": 16, "threads": 2, "learning_rate": 0.5,
                      "precision": "f32"},
         "search": {"optimizer": "random", "evaluations": 9, "seed": 4, "samples": 300},
@@ -77,6 +77,7 @@ TEST_CASE("values arrive where they belong") {
     CHECK(s.data.path == "x/y");
     CHECK(s.data.validation == 30);
     CHECK(s.data.changes.shift == 1);
+    CHECK(s.data.changes.trivial_augment);
     CHECK(s.training.steps == 7);
     CHECK(s.training.learning_rate == 0.5);
     CHECK(s.training.precision == precision::f32);

@@ -36,6 +36,9 @@ struct augmentation {
     std::int32_t shift = 0;
     mirror flip = mirror::never;
     std::int32_t cutout = 0;  ///< side of a square that is set to the mean (DeVries, Taylor 2017)
+    /// One change of colour or geometry to each image, drawn with its strength from all that there
+    /// are (Mueller, Hutter, TrivialAugment, 2021): for trainings that see every image many times.
+    bool trivial_augment = false;
 };
 
 /// Converts one image after the other. Thread-safe.
@@ -51,8 +54,7 @@ public:
     /// channels.
     void plain(std::span<const std::uint8_t> image, std::span<float> out) const noexcept;
     /// Normalises and augments; the outcome depends on the image and the state of `random` alone.
-    void augmented(std::span<const std::uint8_t> image, rng random,
-                   std::span<float> out) const noexcept;
+    void augmented(std::span<const std::uint8_t> image, rng random, std::span<float> out) const;
 
 private:
     void cut_out(rng& random, std::span<float> out) const noexcept;
