@@ -12,7 +12,9 @@ namespace lathe::detail {
 namespace {
 
 bool is_runnable(const tensor_type& type) {
-    return type.element == element_type::f32 && !type.quantized && type.dims.front().is_symbol() &&
+    const bool image_or_vector = type.dims.size() == 4 || type.dims.size() == 2;
+    return type.element == element_type::f32 && !type.quantized && image_or_vector &&
+           type.dims.front().is_symbol() &&
            std::none_of(type.dims.begin() + 1, type.dims.end(),
                         [](const dim& d) { return d.is_symbol(); });
 }
@@ -25,7 +27,8 @@ void require_runnable(const network& net) {
         throw error(errc::unsupported, fmt::format("layer '{}'", n.name),
                     fmt::format("its result is {}{}", to_string(n.type),
                                 n.type.quantized ? ", quantized" : ""),
-                    "the engine runs f32 values with a symbolic batch and numbers behind it");
+                    "the engine runs images and vectors in f32, with a symbolic batch and numbers "
+                    "behind it");
     }
 }
 

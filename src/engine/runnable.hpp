@@ -8,8 +8,8 @@
 
 namespace lathe::detail {
 
-/// Kernels read and write float32, for a batch of any size in front and extents known behind it.
-/// Throws unsupported naming the first layer whose value is another.
+/// Kernels read and write images and vectors in float32, for a batch of any size in front and
+/// extents known behind it. Throws unsupported naming the first layer whose value is another.
 void require_runnable(const network& net);
 
 /// As an exception of the library, naming the layer: std::bad_alloc where memory ran out, otherwise

@@ -13,6 +13,9 @@ bool is(const network& net, value_id value) {
     return std::holds_alternative<Op>(net.at(value).operation);
 }
 
+/// As many as oneDNN appends to a primitive.
+constexpr std::size_t most_post_steps = 32;
+
 class grower {
 public:
     grower(const network& net, std::vector<bool>& taken) : net_(net), taken_(taken) {}
@@ -27,6 +30,7 @@ public:
             const value_id last = group.result();
             const auto reader = only_reader(net_, last);
             if (!reader || taken_[static_cast<std::size_t>(*reader)]) return group;
+            if (group.post.size() == most_post_steps) return group;
             const value_id next = *reader;
             const node& n = net_.at(next);
             if (is<batch_norm_op>(net_, next) && is<conv2d_op>(net_, anchor) && group.norm < 0 &&

@@ -74,6 +74,8 @@ TEST_CASE("values that no kernel reads are refused with the layer, for inference
     CHECK_THAT(
         refusal({.dims = {dim::symbolic("batch"), dim::symbolic("length")}, .quantized = {}}),
         Contains("f32[batch,length]"));
+    CHECK_THAT(refusal({.dims = {dim::symbolic("batch"), 3, 4}, .quantized = {}}),
+               Contains("f32[batch,3,4]"));
     CHECK(refusal(vector_type(4)).empty());
 }
 

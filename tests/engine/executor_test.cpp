@@ -45,6 +45,24 @@ TEST_CASE("a convolution is not accumulated into its own input") {
     CHECK(difference_to_oracle(net, 2, run, statistics, rng(2)) < 1e-4);
 }
 
+TEST_CASE("more activations behind a layer than a primitive takes") {
+    for (const std::int64_t groups : {1, 2, 8}) {
+        network_builder b;
+        auto x = b.input("image", image_type(8, 6, 6));
+        x = b.add("conv", conv2d_op{whole("w", {8, 8 / groups, 3, 3}), {}, {1, 1}, {1, 1}, groups},
+                  {x});
+        for (int i = 0; i < 40; ++i) {
+            const activation kind = i % 2 == 0 ? activation::hard_swish : activation::swish;
+            x = b.add("act" + std::to_string(i), activation_op{kind}, {x});
+        }
+        b.output(x, output_role::features);
+        const network net = std::move(b).build();
+        const auto statistics = calibrated_statistics::neutral(net);
+        executor run(net, reference::unit_weights(), statistics, {.batch = 2});
+        CHECK(difference_to_oracle(net, 2, run, statistics, rng(3)) < 1e-4);
+    }
+}
+
 TEST_CASE("the arena is exactly as large as planned, and its gaps stay untouched") {
     for (std::uint64_t seed = 200; seed < 240; ++seed) {
         CAPTURE(seed);
