@@ -47,7 +47,7 @@ augmentation read_changes(json_reader reader, augmentation changes) {
         changes.flip = flip->as<bool>() ? mirror::half_of_all : mirror::never;
     }
     read(reader, "cutout", changes.cutout, 0, 64);
-    changes.trivial_augment = reader.get_or("trivial_augment", changes.trivial_augment);
+    changes.trivial_augment = reader.get_or<bool>("trivial_augment", changes.trivial_augment);
     reader.finish();
     return changes;
 }
