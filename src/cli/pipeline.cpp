@@ -107,6 +107,7 @@ training_settings settings_for(const training_plan& plan, int threads,
         if (value) into = static_cast<std::remove_reference_t<decltype(into)>>(*value);
     };
     set(s.learning_rate, plan.learning_rate);
+    set(s.matrix_rate, plan.matrix_rate);
     set(s.warm_up, plan.warm_up);
     set(s.ends_alone, plan.ends_alone);
     set(s.small_images, plan.small_images);

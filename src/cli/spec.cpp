@@ -108,6 +108,7 @@ training_plan read_training(json_reader reader) {
     }
     if (const auto memory = reader.find("memory")) plan.memory = read_memory(*memory);
     read(reader, "learning_rate", plan.learning_rate, positive, 100.0);
+    read(reader, "matrix_rate", plan.matrix_rate, 0.0, 0.99);
     read(reader, "warm_up", plan.warm_up, 0.0, 0.9);
     read(reader, "ends_alone", plan.ends_alone, 0.0, 0.9);
     read(reader, "small_images", plan.small_images, 0.0, 0.9);

@@ -44,6 +44,7 @@ struct training_plan {
     std::int64_t memory = 0;  ///< bytes; 0: no bound
     // Where nothing is given, the trainer's own default holds.
     std::optional<double> learning_rate;
+    std::optional<double> matrix_rate;
     std::optional<double> warm_up;
     std::optional<double> ends_alone;
     std::optional<double> small_images;

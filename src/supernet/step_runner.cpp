@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "engine/kernels/loss.hpp"
+#include "engine/kernels/muon.hpp"
 #include "engine/team.hpp"
 #include "lathe/core/error.hpp"
 #include "supernet/image_input.hpp"
@@ -40,17 +41,19 @@ double share_right(std::span<const float> logits, std::span<const std::int32_t> 
 
 }  // namespace
 
-std::int64_t weight_bytes(const weight_store& weights) {
-    constexpr std::size_t floats_each = 5;
-    constexpr std::size_t update_floats_each = 4;  // of a tensor that was used in part
-    std::size_t floats = 0;
-    std::size_t largest = 0;
+std::int64_t weight_bytes(const weight_store& weights, const training_settings& settings) {
+    constexpr std::int64_t floats_each = 5;
+    constexpr std::int64_t update_floats_each = 4;  // of a tensor that was used in part
+    std::int64_t floats = 0;
+    std::int64_t largest = 0;
     for (const auto& [name, t] : weights.tensors()) {
-        floats += floats_each * t.value.size();
-        largest = std::max(largest, t.value.size());
+        const auto size = static_cast<std::int64_t>(t.value.size());
+        floats += floats_each * size;
+        largest = std::max(largest, size);
     }
     floats += update_floats_each * largest;
-    return static_cast<std::int64_t>(floats * sizeof(float));
+    if (settings.matrix_rate > 0.0F) floats += settings.threads * kernels::muon_scratch(largest);
+    return floats * static_cast<std::int64_t>(sizeof(float));
 }
 
 std::int64_t training_memory(weight_store& weights, std::span<const network> nets, int batch,
@@ -61,7 +64,7 @@ std::int64_t training_memory(weight_store& weights, std::span<const network> net
         weights.add(net);
         arena = std::max(arena, pass.arena_bytes(net, batch));
     }
-    return weight_bytes(weights) + arena;
+    return weight_bytes(weights, settings) + arena;
 }
 
 std::int64_t training_memory(std::span<const network> nets, int batch,
@@ -77,7 +80,8 @@ bool step_runner::run(const std::vector<network>& nets, const image_batch& batch
     for (std::size_t i = 0; i < nets.size(); ++i) {
         weights_.add(nets[i]);
         weights_.use(nets[i]);
-        if (settings_.memory > 0) pass_.bound_arena(settings_.memory - weight_bytes(weights_));
+        if (settings_.memory > 0)
+            pass_.bound_arena(settings_.memory - weight_bytes(weights_, settings_));
         results[i] = train_one(nets[i], batch, shape, i == 0);
         if (!std::isfinite(results[i].loss)) return false;
     }

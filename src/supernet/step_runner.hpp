@@ -15,7 +15,8 @@ namespace lathe {
 
 /// Bytes of value, gradient and momentum of each weight, of a copy of the value and the momentum,
 /// and of what an update of the largest tensor takes.
-[[nodiscard]] std::int64_t weight_bytes(const weight_store& weights);
+[[nodiscard]] std::int64_t weight_bytes(const weight_store& weights,
+                                        const training_settings& settings);
 /// As training_memory() of the interface, of steps of `nets`, whose tensors are added to `weights`.
 [[nodiscard]] std::int64_t training_memory(weight_store& weights, std::span<const network> nets,
                                            int batch, const training_settings& settings);

@@ -36,6 +36,8 @@ void check(const training_settings& s) {
     require(s.threads >= 1, "threads", s.threads, "give at least 1");
     require(s.learning_rate > 0.0F && std::isfinite(s.learning_rate), "learning_rate",
             s.learning_rate, "give a finite number above 0");
+    require(s.matrix_rate >= 0.0F && s.matrix_rate < 1.0F, "matrix_rate", s.matrix_rate,
+            "give a number from 0 to below 1");
     require(s.warm_up >= 0.0 && s.warm_up < 1.0, "warm_up", s.warm_up, "give a share from 0 to 1");
     require(s.ends_alone >= 0.0 && s.ends_alone < 1.0, "ends_alone", s.ends_alone,
             "give a share from 0 to below 1");
@@ -54,11 +56,11 @@ void check(const training_settings& s) {
             "give a number of at least 0");
 }
 
-/// Linear warm-up, then half a cosine to zero (Loshchilov, Hutter 2017).
+/// Share of the peak: linear warm-up, then half a cosine to zero (Loshchilov, Hutter 2017).
 double schedule(const training_settings& s, double share) {
-    if (share < s.warm_up) return s.learning_rate * (share / s.warm_up);
+    if (share < s.warm_up) return share / s.warm_up;
     const double x = (share - s.warm_up) / (1.0 - s.warm_up);
-    return s.learning_rate * 0.5 * (1.0 + std::cos(std::numbers::pi * std::min(x, 1.0)));
+    return 0.5 * (1.0 + std::cos(std::numbers::pi * std::min(x, 1.0)));
 }
 
 /// What must be the same for a checkpoint to be continued: settings, number of ranks, the networks of
@@ -70,10 +72,10 @@ std::string digest(const training_settings& s, int ranks, batch_reader data,
     const auto add = [&](double v) { h.add_bytes(std::as_bytes(std::span(&v, 1))); };
     for (const double v :
          {s.seconds, static_cast<double>(s.steps), static_cast<double>(s.threads),
-          static_cast<double>(s.seed), static_cast<double>(s.learning_rate), s.warm_up,
-          s.ends_alone, s.small_images, static_cast<double>(s.momentum),
-          static_cast<double>(s.weight_decay), static_cast<double>(s.label_smoothing),
-          static_cast<double>(s.clip_norm)}) {
+          static_cast<double>(s.seed), static_cast<double>(s.learning_rate),
+          static_cast<double>(s.matrix_rate), s.warm_up, s.ends_alone, s.small_images,
+          static_cast<double>(s.momentum), static_cast<double>(s.weight_decay),
+          static_cast<double>(s.label_smoothing), static_cast<double>(s.clip_norm)}) {
         add(v);
     }
     h.add(static_cast<std::uint64_t>(s.others)).add(static_cast<std::uint64_t>(data.batch()));
@@ -164,7 +166,7 @@ public:
         save();
         require_same_state();
         return {progress(), share_done() >= 1.0, runner_.counters(),
-                weight_bytes(weights_) + runner_.counters().arena_bytes};
+                weight_bytes(weights_, settings_) + runner_.counters().arena_bytes};
     }
 
 private:
@@ -188,7 +190,8 @@ private:
                    ? static_cast<double>(state_.step) / static_cast<double>(settings_.steps)
                    : state_.seconds / settings_.seconds;
     }
-    [[nodiscard]] double learning_rate() const {
+    /// Of the peaks of the rates.
+    [[nodiscard]] double rate_share() const {
         return schedule(settings_, std::min(share_done(), 1.0)) * std::ldexp(1.0, -state_.roll_backs);
     }
 
@@ -217,10 +220,14 @@ private:
     void one_step() {
         const auto batch = batches_->next();
         const auto nets = step_networks();
+        const auto rate = [&](float peak) { return static_cast<float>(peak * rate_share()); };
         const bool finite =
             ranks_.average_gradients(weights_, runner_.run(nets, batch, shape_, results_)) &&
-            weights_.apply({static_cast<float>(learning_rate()), settings_.momentum,
-                            settings_.weight_decay, settings_.clip_norm});
+            weights_.apply({.learning_rate = rate(settings_.learning_rate),
+                            .momentum = settings_.momentum,
+                            .weight_decay = settings_.weight_decay,
+                            .clip_norm = settings_.clip_norm,
+                            .matrix_rate = rate(settings_.matrix_rate)});
         if (finite) {
             keep_means();
         } else {
@@ -273,7 +280,7 @@ private:
         p.epoch = static_cast<double>(state_.position.epoch) +
                   static_cast<double>(state_.position.step) /
                       static_cast<double>(batches_->steps_per_epoch());
-        p.learning_rate = learning_rate();
+        p.learning_rate = settings_.learning_rate * rate_share();
         p.images_per_second = state_.seconds > 0.0 && state_.seconds > seconds_before_
                                   ? static_cast<double>(images_) / (state_.seconds - seconds_before_)
                                   : 0.0;

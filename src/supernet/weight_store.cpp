@@ -8,6 +8,7 @@
 #include <functional>
 #include <numeric>
 
+#include "engine/kernels/muon.hpp"
 #include "engine/kernels/sgd.hpp"
 #include "lathe/core/error.hpp"
 #include "lathe/core/rng.hpp"
@@ -57,6 +58,17 @@ bool decays(param_role role) {
     return role == param_role::conv_weight || role == param_role::linear_weight;
 }
 
+/// The tensor of a network that was added.
+template <class Tensors>
+auto& added(Tensors& tensors, const param_ref& ref) {
+    const auto it = tensors.find(ref.tensor);
+    if (it == tensors.end() || it->second.shape != ref.full_shape) {
+        throw error(errc::bad_input, fmt::format("tensor '{}'", ref.tensor),
+                    "is not in the weight store with this shape", "add the network first");
+    }
+    return it->second;
+}
+
 /// 1 where any region covers, 0 elsewhere.
 std::vector<float> coverage(const weight_tensor& t) {
     std::vector<float> covered(t.value.size(), 0.0F);
@@ -65,6 +77,34 @@ std::vector<float> coverage(const weight_tensor& t) {
         scatter_add(region, t.shape, ones, covered);
     }
     return covered;
+}
+
+/// Depthwise kernels are no matrices: each channel has its own.
+bool is_matrix(const weight_tensor& t) {
+    return t.role == param_role::conv_weight && t.shape[1] > 1;
+}
+
+kernels::muon_matrix as_matrix(const weight_tensor& t, std::span<float> velocity,
+                               std::span<float> value) {
+    const std::int64_t rows = t.shape.front();
+    return {rows, product(t.shape, 1), t.gradient, velocity, value};
+}
+
+/// update(velocity, value) on copies that are zero outside of what was used; the rest stays.
+template <class Update>
+void update_part(weight_tensor& t, const Update& update) {
+    const auto covered = coverage(t);
+    auto value = t.value;
+    auto velocity = t.velocity;
+    for (std::size_t i = 0; i < covered.size(); ++i) {
+        if (covered[i] == 0.0F) value[i] = velocity[i] = 0.0F;
+    }
+    update(std::span(velocity), std::span(value));
+    for (std::size_t i = 0; i < covered.size(); ++i) {
+        if (covered[i] == 0.0F) continue;
+        t.value[i] = value[i];
+        t.velocity[i] = velocity[i];
+    }
 }
 
 }  // namespace
@@ -89,23 +129,14 @@ void weight_store::add(const network& net) {
 
 parameter_access weight_store::access() {
     return [this](const param_ref& ref) {
-        const auto it = tensors_.find(ref.tensor);
-        if (it == tensors_.end() || it->second.shape != ref.full_shape) {
-            throw error(errc::bad_input, fmt::format("tensor '{}'", ref.tensor),
-                        "is not in the weight store with this shape", "add the network first");
-        }
-        return parameter_memory{it->second.value.data(), it->second.gradient.data()};
+        weight_tensor& t = added(tensors_, ref);
+        return parameter_memory{t.value.data(), t.gradient.data()};
     };
 }
 
 weight_reader weight_store::reader() const {
     return [this](const param_ref& ref, std::span<float> out) {
-        const auto it = tensors_.find(ref.tensor);
-        if (it == tensors_.end() || it->second.shape != ref.full_shape) {
-            throw error(errc::bad_input, fmt::format("tensor '{}'", ref.tensor),
-                        "is not in the weight store with this shape", "add the network first");
-        }
-        gather(resolve(ref), ref.full_shape, it->second.value, out);
+        gather(resolve(ref), ref.full_shape, added(tensors_, ref).value, out);
     };
 }
 
@@ -120,7 +151,7 @@ void weight_store::start_step() {
 void weight_store::use(const network& net) {
     for (const auto& n : net.nodes()) {
         for (const auto& p : parameters_of(n.operation)) {
-            auto& t = tensors_.at(p.ref->tensor);
+            weight_tensor& t = added(tensors_, *p.ref);
             const bool all = !t.used.empty() && t.used.front().is_whole(t.shape);
             if (all) continue;
             auto region = resolve(*p.ref);
@@ -145,24 +176,29 @@ bool weight_store::apply(const update_settings& settings) {
     if (settings.clip_norm > 0.0F && norm > settings.clip_norm) {
         scale = static_cast<float>(settings.clip_norm / norm);
     }
+    const kernels::muon_settings muon{settings.matrix_rate, settings.momentum, scale};
+    std::vector<kernels::muon_matrix> matrices;
     for (auto& [name, t] : tensors_) {
         if (t.used.empty()) continue;
         const kernels::sgd_settings sgd{settings.learning_rate, settings.momentum,
                                decays(t.role) ? settings.weight_decay : 0.0F, scale};
-        if (t.used.front().is_whole(t.shape)) {
+        const bool by_matrix = settings.matrix_rate > 0.0F && is_matrix(t);
+        if (!t.used.front().is_whole(t.shape)) {
+            update_part(t, [&](std::span<float> velocity, std::span<float> value) {
+                if (by_matrix) {
+                    const auto one = as_matrix(t, velocity, value);
+                    kernels::muon_step(muon, {&one, 1});
+                } else {
+                    kernels::sgd_step(sgd, t.gradient, velocity, value);
+                }
+            });
+        } else if (by_matrix) {
+            matrices.push_back(as_matrix(t, t.velocity, t.value));
+        } else {
             kernels::sgd_step(sgd, t.gradient, t.velocity, t.value);
-            continue;
-        }
-        const auto covered = coverage(t);
-        auto value = t.value;
-        auto velocity = t.velocity;
-        kernels::sgd_step(sgd, t.gradient, velocity, value);
-        for (std::size_t i = 0; i < covered.size(); ++i) {
-            if (covered[i] == 0.0F) continue;
-            t.value[i] = value[i];
-            t.velocity[i] = velocity[i];
         }
     }
+    kernels::muon_step(muon, matrices);
     return true;
 }
 

@@ -67,7 +67,7 @@ TEST_CASE("values arrive where they belong") {
         "space": {"preset": "mobile32"},
         "data": {"format": "idx", "path": "x/y", "validation": 30, "augmentation": {"shift": 1, "trivial_augment": true}},
         "training": {"steps": 7, "batch": 16, "threads": 2, "learning_rate": 0.5,
-                     "precision": "f32"},
+                     "matrix_rate": 0.02, "precision": "f32"},
         "search": {"optimizer": "random", "evaluations": 9, "seed": 4, "samples": 300},
         "objectives": ["max accuracy", "min latency_p99"],
         "scenarios": [{"name": "a", "batch": 2, "threads": 3, "streams": 4,
@@ -80,6 +80,7 @@ TEST_CASE("values arrive where they belong") {
     CHECK(s.data.changes.trivial_augment);
     CHECK(s.training.steps == 7);
     CHECK(s.training.learning_rate == 0.5);
+    CHECK(s.training.matrix_rate == 0.02);
     CHECK(s.training.precision == precision::f32);
     CHECK_FALSE(s.training.momentum);
     CHECK(s.search.optimizer == optimizer_kind::random);

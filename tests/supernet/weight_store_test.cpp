@@ -150,7 +150,8 @@ TEST_CASE("a step changes what its networks used and nothing else") {
     store.start_step();
     store.use(smallest);
     for (auto& [name, t] : store.tensors()) std::ranges::fill(t.gradient, 1.0F);
-    store.apply({.learning_rate = 0.1F, .momentum = 0.9F, .weight_decay = 0.01F});
+    const float matrix_rate = GENERATE(0.0F, 0.02F);
+    store.apply({.learning_rate = 0.1F, .weight_decay = 0.01F, .matrix_rate = matrix_rate});
     std::map<std::string, std::vector<float>> covered;
     for (const auto& n : smallest.nodes()) {
         for (const auto& p : parameters_of(n.operation)) {

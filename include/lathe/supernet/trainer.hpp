@@ -66,6 +66,9 @@ struct training_settings {
     lathe::precision precision = lathe::precision::automatic;
     std::uint64_t seed = 1;
     float learning_rate = 0.2F;  ///< peak
+    /// Peak of update_settings::matrix_rate, which follows the same schedule; 0: SGD for all
+    /// weights.
+    float matrix_rate = 0.0F;
     double warm_up = 0.05;       ///< share of the budget that the learning rate rises linearly
     /// Share of the budget, at its beginning, in which only the first and the last network of a step
     /// train: in a sandwich, random members join a largest one that has learned already, as in

@@ -30,6 +30,10 @@ struct update_settings {
     float momentum = 0.9F;
     float weight_decay = 0.0F;
     float clip_norm = 0.0F;  ///< largest norm of all gradients together; 0: not clipped
+    /// Above 0, convolutions with several input channels a group follow Muon (Jordan et al. 2024)
+    /// instead: a step turns their matrix (output channels, the rest) by about this share of its
+    /// norm, which it keeps. They have no decay then.
+    float matrix_rate = 0.0F;
 };
 
 /// Tensors come into being when a network that names them is added. Not thread-safe.
@@ -50,7 +54,7 @@ public:
 
     /// Sets gradients to zero and forgets what was used.
     void start_step();
-    /// Declares that this step trains `net`.
+    /// Declares that this step trains `net`. Throws bad_input where it was not added.
     void use(const network& net);
     /// Norm of all gradients.
     [[nodiscard]] double gradient_norm() const;
