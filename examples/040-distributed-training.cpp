@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // One supernet trained by several processes. Started by any MPI launcher, or without one:
 //
-//   mpirun -n 4 040-distributed-training [STEPS [CHECKPOINT]]
-//   srun -n 4 040-distributed-training [STEPS [CHECKPOINT]]
+//   mpirun -n 4 example_040-distributed-training [STEPS [CHECKPOINT]]
+//   srun -n 4 example_040-distributed-training [STEPS [CHECKPOINT]]
 //
 // All ranks run the same program with the same arguments; a broken run goes on from the checkpoint.
 #include <cstdio>

@@ -8,8 +8,8 @@
 
 namespace lathe {
 
-/// The candidate with the smallest edit distance to `name`, or empty if none is near (more than a
-/// third of the letters differ).
+/// The candidate with the smallest edit distance to `name`, or empty if none is near (more than two
+/// letters and more than a third of them differ).
 [[nodiscard]] std::string_view nearest_name(std::string_view name,
                                             std::span<const std::string_view> candidates);
 

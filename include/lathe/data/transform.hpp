@@ -36,8 +36,9 @@ struct augmentation {
     std::int32_t shift = 0;
     mirror flip = mirror::never;
     std::int32_t cutout = 0;  ///< side of a square that is set to the mean (DeVries, Taylor 2017)
-    /// One change of colour or geometry to each image, drawn with its strength from all that there
-    /// are (Mueller, Hutter, TrivialAugment, 2021): for trainings that see every image many times.
+    /// One change of colour or geometry to each image, or none, drawn with its strength from all
+    /// that there are (Mueller, Hutter, TrivialAugment, 2021): for trainings that see every image
+    /// many times.
     bool trivial_augment = false;
 };
 

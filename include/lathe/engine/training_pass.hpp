@@ -81,7 +81,7 @@ public:
 
     /// Gradients of all parameters for the last forward(), given that of the first output. Adds to
     /// the gradients behind the accessor. Throws bad_input unless forward() with pass_kind::training
-    /// came last and succeeded: once for each such call.
+    /// came last and succeeded, once for each such call, and shape for another number of floats.
     void backward(std::span<const float> output_gradient);
 
     /// Batch statistics of the last forward(), one entry per node, empty for nodes without.

@@ -31,11 +31,11 @@ void write_safetensors(const std::filesystem::path& path, std::span<const named_
 /// The content of a file. Tensors are in the order of their data.
 class safetensors_file {
 public:
-    /// Throws io when the file cannot be read and bad_input, naming the tensor, when: header or
-    /// file are larger than allowed or truncated; the header is no strict JSON object; an element
-    /// type is not F32; a shape does not fit its range; ranges overlap, leave holes or do not end
-    /// with the file; a value is not finite. Nothing is allocated on the word of the file beyond
-    /// its size.
+    /// Throws io when the file cannot be read; unsupported, naming the tensor, for an element type
+    /// that is not F32; numeric for a value that is not finite; and bad_input when: header or file
+    /// are larger than allowed or truncated; the header is no strict JSON object; a shape does not
+    /// fit its range; ranges overlap, leave holes or do not end with the file. Nothing is allocated
+    /// on the word of the file beyond its size.
     explicit safetensors_file(const std::filesystem::path& path,
                               std::uint64_t max_bytes = std::uint64_t{4} << 30);
 

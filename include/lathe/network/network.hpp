@@ -110,8 +110,8 @@ public:
     /// The type of a value added before. Throws bad_input for another.
     [[nodiscard]] const tensor_type& type(value_id value) const;
 
-    /// Throws bad_input when there is no input or no output, when a value is never used, or when one
-    /// tensor name has two full shapes (naming both layers).
+    /// Throws bad_input when there is no input or no output or when a value is never used, shape when
+    /// one tensor name has two full shapes (naming both layers).
     [[nodiscard]] network build() &&;
 
 private:

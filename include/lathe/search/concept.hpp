@@ -35,7 +35,7 @@ struct trial {
 };
 
 /// The first event. A study continues only what has the same setup: axes, the network of one member,
-/// goals, batch and optimizer with its initial state.
+/// goals, batch, optimizer with its initial state and study_settings::judge (weights, machine).
 struct study_started {
     hash64 setup = 0;
 

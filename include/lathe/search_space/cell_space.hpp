@@ -46,7 +46,8 @@ public:
     [[nodiscard]] const std::vector<axis>& axes() const noexcept { return axes_; }
     [[nodiscard]] genotype canonical(const genotype& g) const;
     [[nodiscard]] network lower(const genotype& g) const;
-    /// The member that limits and training refer to: nor_conv_3x3 everywhere, which has most MACs.
+    /// A member for limits to refer to (study_settings::reference): nor_conv_3x3 everywhere, which has
+    /// most MACs.
     [[nodiscard]] genotype reference() const;
     /// format_cell(g).
     [[nodiscard]] std::string describe(const genotype& g) const;

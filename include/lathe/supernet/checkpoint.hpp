@@ -30,7 +30,8 @@ struct checkpoint {
 void save_checkpoint(const std::filesystem::path& path, const weight_store& weights,
                      const training_state& state);
 
-/// Throws bad_input, naming file and tensor or key, for a file that save_checkpoint did not write.
+/// Throws bad_input, naming file and tensor or key, for a file that save_checkpoint did not write,
+/// and what safetensors_file throws.
 [[nodiscard]] checkpoint load_checkpoint(const std::filesystem::path& path);
 
 }  // namespace lathe

@@ -39,8 +39,9 @@ template <ElasticSpace Space>
 template <ElasticSpace Space>
 subnet_sampler sandwich(const Space&& space, int random_members = 2) = delete;
 
-/// Uniform sampling for spaces without a largest member; every network learns from the labels. The
-/// space must outlive the sampler.
+/// Uniform sampling for spaces without a largest member. With more than one member a step, set
+/// training_settings::others to labels: none of them is fit to teach. The space must outlive the
+/// sampler.
 template <SearchSpace Space>
 [[nodiscard]] subnet_sampler uniform_members(const Space& space, int members = 1) {
     return [&space, members](rng random) {
