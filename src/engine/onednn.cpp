@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/onednn.hpp"
 
-#include <omp.h>
-
 #include "lathe/core/error.hpp"
 
 namespace lathe::detail {
@@ -31,14 +29,6 @@ eltwise_form eltwise_of(activation kind) {
 const dnnl::engine& cpu_engine() {
     static const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
     return engine;
-}
-
-thread_scope::thread_scope(int threads) : before_(omp_get_max_threads()) {
-    if (threads != before_) omp_set_num_threads(threads);
-}
-
-thread_scope::~thread_scope() {
-    if (omp_get_max_threads() != before_) omp_set_num_threads(before_);
 }
 
 dnnl_type onednn_type(element_type type) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/thread_scope.hpp"
 #include "lathe/network/ops.hpp"
 #include "lathe/network/tensor_type.hpp"
 
@@ -17,19 +18,6 @@ using dnnl_type = dnnl::memory::data_type;
 
 /// The CPU engine. One per process: oneDNN's engines hold no state of ours.
 const dnnl::engine& cpu_engine();
-
-/// The ambient OpenMP thread count of this thread for as long as the object lives. oneDNN reads it
-/// when a primitive is made and when it runs; both must see the same number.
-class thread_scope {
-public:
-    explicit thread_scope(int threads);
-    ~thread_scope();
-    thread_scope(const thread_scope&) = delete;
-    thread_scope& operator=(const thread_scope&) = delete;
-
-private:
-    int before_;
-};
 
 /// Throws internal for a type that the engine does not use.
 dnnl_type onednn_type(element_type type);

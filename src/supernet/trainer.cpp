@@ -8,6 +8,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "engine/thread_scope.hpp"
 #include "lathe/core/error.hpp"
 #include "lathe/core/text.hpp"
 #include "lathe/supernet/checkpoint.hpp"
@@ -218,6 +219,7 @@ private:
     }
 
     void one_step() {
+        const detail::thread_scope threads(settings_.threads);
         const auto batch = batches_->next();
         const auto nets = step_networks();
         const auto rate = [&](float peak) { return static_cast<float>(peak * rate_share()); };
@@ -255,7 +257,7 @@ private:
             throw error(errc::numeric, "training",
                         fmt::format("the loss was not finite for the {}th time, at step {}",
                                     state_.roll_backs, state_.step),
-                        "lower learning_rate or clip_norm");
+                        "lower learning_rate, matrix_rate or clip_norm");
         }
         good_.restore(weights_);
     }

@@ -108,5 +108,26 @@ TEST_CASE("muon: bits do not depend on threads or order, zero directions stay", 
     const auto one = run(1, false);
     CHECK(one == run(2, false));
     CHECK(one == run(3, true));
+    const auto alone = [](int threads) {
+        const thread_count set(threads);
+        state s = random_state({256, 1024}, 9);
+        const auto view = s.view();
+        muon_step({0.02F, 0.9F}, {&view, 1});
+        return s.weight;
+    };
+    CHECK(alone(1) == alone(4));
     CHECK_NOTHROW(muon_step({0.02F, 0.9F}, {}));
+}
+
+TEST_CASE("muon: directions whose squares are no floats leave the weight alone", "[kernels]") {
+    for (const float tiny : {1e-19F, 1e-25F, 1e-40F}) {
+        INFO(tiny);
+        state s = random_state({16, 27}, 3);
+        std::ranges::fill(s.gradient, 0.0F);
+        std::ranges::fill(s.velocity, tiny);
+        const auto before = s.weight;
+        const auto view = s.view();
+        muon_step({0.02F, 0.9F}, {&view, 1});
+        CHECK(s.weight == before);
+    }
 }

@@ -9,6 +9,7 @@
 #include "engine/training_plan.hpp"
 #include "lathe/engine/compile.hpp"
 #include "lathe/search_space/cell_space.hpp"
+#include "lathe/search_space/chain_space.hpp"
 #include "lathe/search_space/members.hpp"
 #include "lathe/search_space/mobile_space.hpp"
 
@@ -42,6 +43,9 @@ std::vector<network> preset_members() {
         nets.push_back(space.lower(space.smallest()));
         draw(space);
     }
+    const chain_space chains(chain28());
+    nets.push_back(chains.lower(chains.largest()));
+    draw(chains);
     const cell_space cells(cell32());
     nets.push_back(cells.lower(cells.reference()));
     draw(cells);

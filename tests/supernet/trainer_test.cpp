@@ -172,8 +172,12 @@ TEST_CASE("a checkpoint of other settings or of another kind is refused") {
     auto s = quick(2);
     s.checkpoint = folder / "weights.safetensors";
     (void)train(s);
-    s.learning_rate = 0.3F;
-    CHECK_THROWS_WITH(train(s), Catch::Contains("other settings"));
+    auto other = s;
+    other.learning_rate = 0.3F;
+    CHECK_THROWS_WITH(train(other), Catch::Contains("other settings"));
+    other = s;
+    other.matrix_rate = 0.03F;
+    CHECK_THROWS_WITH(train(other), Catch::Contains("other settings"));
 }
 
 TEST_CASE("a checkpoint of other images is refused") {

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lathe/supernet/weight_store.hpp"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
+#include <functional>
 
 #include "lathe/core/error.hpp"
 #include "lathe/engine/executor.hpp"
@@ -172,6 +174,54 @@ TEST_CASE("a step changes what its networks used and nothing else") {
     }
     CHECK(changed > 100);
     CHECK(kept > 100);
+}
+
+TEST_CASE("matrix_rate turns matrices of convolutions; all else follows SGD") {
+    const auto space = test::small_space();
+    const network net = space.lower(space.largest());
+    const auto stepped = [&](const update_settings& settings) {
+        weight_store store(1);
+        store.add(net);
+        store.start_step();
+        store.use(net);
+        rng random(2);
+        for (auto& [name, t] : store.tensors()) {
+            for (float& g : t.gradient) g = static_cast<float>(random.normal());
+        }
+        CHECK(store.apply(settings));
+        return store.tensors();
+    };
+    const auto norm = [](const std::vector<float>& values) {
+        double squares = 0.0;
+        for (const float v : values) squares += double{v} * v;
+        return std::sqrt(squares);
+    };
+    weight_store start(1);
+    start.add(net);
+    const auto sgd = stepped({.learning_rate = 0.1F, .weight_decay = 0.01F});
+    const auto muon = stepped({.learning_rate = 0.1F, .weight_decay = 0.01F, .matrix_rate = 0.02F});
+    const auto faster = stepped({.learning_rate = 0.4F, .matrix_rate = 0.02F});
+    int matrices = 0, others = 0;
+    for (const auto& [name, t] : muon) {
+        INFO(name);
+        if (t.role != param_role::conv_weight || t.shape[1] == 1) {
+            CHECK(t.value == sgd.at(name).value);
+            ++others;
+            continue;
+        }
+        ++matrices;
+        CHECK(t.value == faster.at(name).value);
+        CHECK(t.value != sgd.at(name).value);
+        const auto& before = start.tensors().at(name).value;
+        CHECK(norm(t.value) == Approx(norm(before)).epsilon(1e-5));
+        std::vector<float> turn(before.size());
+        std::ranges::transform(t.value, before, turn.begin(), std::minus());
+        const double share = norm(turn) / norm(before);
+        CHECK(share > 0.002);
+        CHECK(share < 0.03);
+    }
+    CHECK(matrices > 3);
+    CHECK(others > 3);
 }
 
 TEST_CASE("gradients are clipped to a norm over all tensors") {

@@ -67,8 +67,8 @@ struct training_settings {
     lathe::precision precision = lathe::precision::automatic;
     std::uint64_t seed = 1;
     float learning_rate = 0.2F;  ///< peak
-    /// Peak of update_settings::matrix_rate, which follows the same schedule; 0: SGD for all
-    /// weights.
+    /// Peak of update_settings::matrix_rate, which follows the same schedule; at least 0, below 1.
+    /// 0: SGD for all weights.
     float matrix_rate = 0.0F;
     double warm_up = 0.05;       ///< share of the budget that the learning rate rises linearly
     /// Share of the budget, at its beginning, in which only the first and the last network of a step
@@ -121,7 +121,7 @@ struct training_report {
 
 /// Forward and backward of every sampled network on the same batch, gradients summed, one update.
 /// Images are resized to each network's input. A non-finite loss or gradient rolls back to the last
-/// good state, halves the learning rate and goes on with other batches; the fourth time it throws
+/// good state, halves both rates and goes on with other batches; the fourth time it throws
 /// numeric. Writes a checkpoint before the first step, every `checkpoint_seconds` and at the end;
 /// starts from an existing one made with the same settings, data and sampler output; throws
 /// bad_input for another one. Throws bad_input for settings out of range, naming the setting, and

@@ -31,8 +31,9 @@ struct update_settings {
     float weight_decay = 0.0F;
     float clip_norm = 0.0F;  ///< largest norm of all gradients together; 0: not clipped
     /// Above 0, convolutions with several input channels a group follow Muon (Jordan et al. 2024)
-    /// instead: a step turns their matrix (output channels, the rest) by about this share of its
-    /// norm, which it keeps. They have no decay then.
+    /// instead: a step turns their matrix (output channels, the rest), where it has no more rows
+    /// than columns, by about this share of its norm, which it keeps, and a tall one by
+    /// sqrt(columns / rows) of that. They have no decay then. Below 1.
     float matrix_rate = 0.0F;
 };
 

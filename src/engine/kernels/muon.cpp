@@ -20,6 +20,8 @@ constexpr int newton_schulz_steps = 5;
 constexpr float linear = 3.4445F;
 constexpr float cubic = -4.7750F;
 constexpr float quintic = 2.0315F;
+/// Elements of shorter directions have squares that are no floats.
+constexpr double shortest_direction = 1e-15;
 
 /// Buffers of one thread.
 class orthogonalizer {
@@ -73,7 +75,7 @@ void scale(std::span<float> values, double factor) {
 
 double norm(std::span<const float> values) { return std::sqrt(sum_of_squares(values)); }
 
-/// False, with the weight as it was, where oneDNN finds no memory.
+/// False, with the weight as it was, where oneDNN finds no memory. Throws std::bad_alloc.
 bool step(const muon_settings& settings, const muon_matrix& m, orthogonalizer& scratch) {
     const std::span<float> direction = scratch.direction(m);
     for (std::size_t i = 0; i < direction.size(); ++i) {
@@ -82,7 +84,7 @@ bool step(const muon_settings& settings, const muon_matrix& m, orthogonalizer& s
         direction[i] = g + settings.momentum * m.velocity[i];
     }
     const double length = norm(direction);
-    if (length == 0.0) return true;
+    if (length < shortest_direction) return true;
     scale(direction, 1.0 / length);
     if (!scratch.run(m)) return false;
     const std::span<const float> orthogonal = scratch.direction(m);
@@ -94,6 +96,16 @@ bool step(const muon_settings& settings, const muon_matrix& m, orthogonalizer& s
     return true;
 }
 
+/// step() for loops over threads, which no exception may leave.
+bool stepped(const muon_settings& settings, const muon_matrix& m,
+             orthogonalizer& scratch) noexcept {
+    try {
+        return step(settings, m, scratch);
+    } catch (const std::bad_alloc&) {
+        return false;
+    }
+}
+
 }  // namespace
 
 void muon_step(const muon_settings& settings, std::span<const muon_matrix> matrices) {
@@ -103,15 +115,20 @@ void muon_step(const muon_settings& settings, std::span<const muon_matrix> matri
                              [](const muon_matrix* m) { return m->weight.size(); });
     if (by_size.empty()) return;
     const std::size_t largest = by_size.front()->weight.size();
-    std::vector<orthogonalizer> scratch;
-    for (int t = 0; t < omp_get_max_threads(); ++t) scratch.emplace_back(largest);
-    std::atomic<bool> done = true;
     const auto count = static_cast<std::int64_t>(by_size.size());
-    // The largest first, whoever is free: the sizes differ by orders of magnitude.
-#pragma omp parallel for schedule(dynamic, 1) if (count > 1)
-    for (std::int64_t i = 0; i < count; ++i) {
+    const auto threads = static_cast<int>(std::min<std::int64_t>(omp_get_max_threads(), count));
+    std::vector<orthogonalizer> scratch;
+    for (int t = 0; t < threads; ++t) scratch.emplace_back(largest);
+    std::atomic<bool> done = true;
+#pragma omp parallel num_threads(threads)
+    {
+        omp_set_num_threads(1);  // for oneDNN, which divides a product among threads if it may
         auto& own = scratch[static_cast<std::size_t>(omp_get_thread_num())];
-        if (!step(settings, *by_size[static_cast<std::size_t>(i)], own)) done = false;
+        // The largest first, whoever is free: the sizes differ by orders of magnitude.
+#pragma omp for schedule(dynamic, 1)
+        for (std::int64_t i = 0; i < count; ++i) {
+            if (!stepped(settings, *by_size[static_cast<std::size_t>(i)], own)) done = false;
+        }
     }
     if (!done) throw std::bad_alloc();
 }

@@ -27,9 +27,10 @@ struct muon_matrix {
 /// x / |x|, which bring all singular values near 1:
 /// velocity = momentum * velocity + g; o = orthogonal(g + momentum * velocity);
 /// weight -= rate * |weight| / sqrt(rows) * o, then scaled to the Frobenius norm it had, so that
-/// the rate alone says how far a step turns. Weights stay where the direction is zero. Each matrix
-/// is one thread's work: with several, the bits do not depend on the thread count. O(rows * columns
-/// * min(rows, columns)) for each. Throws std::bad_alloc.
+/// a step turns it by about rate * sqrt(min(rows, columns) / rows) of its norm. Weights stay where
+/// the direction is zero, or shorter than 1e-15. Each matrix is one thread's work, so the bits do
+/// not depend on the thread count. O(rows * columns * min(rows, columns)) for each. Precondition:
+/// finite values. Throws std::bad_alloc; some matrices have made their step then.
 void muon_step(const muon_settings& settings, std::span<const muon_matrix> matrices);
 
 /// Floats that muon_step takes for each thread, for matrices of at most `largest` elements.
